@@ -112,7 +112,7 @@ Notes with the same title, text and time, so each names its host and, in the las
   cells, the most important first. If there are several findings, the first table shows the cells
   that all of them share, and the second those that differ: in six columns at most, and one more for
   the rest.
-- **Cells** are shown as they are, with these exceptions: codes (`codes.toml` in the catalogue,
+- **Cells** are shown as they are, with these exceptions: codes (`cell_words.toml` in the catalogue,
   countries, the time zone) are written out; secrets of victims are masked; placeholders for "no
   value" (`0` as a NAICS code or a port) are left out; of several valid hashes of one thing, only
   the one that OpenCTI shows (a certificate's SHA-512, a file's SHA-256) appears, as OpenCTI writes
@@ -336,7 +336,7 @@ def _meaning(catalogue: Catalogue, name: str) -> str:
 
 def _lines(catalogue: Catalogue, report_type: ReportType) -> dict[str, Line]:
     columns = [
-        catalogue.column(report_type.name, n) for n in catalogue.columns_of(report_type.name)
+        catalogue.column(report_type.name, n) for n in catalogue.column_names(report_type.name)
     ]
     return {column.name: _line(catalogue, report_type, column, columns) for column in columns}
 

@@ -71,7 +71,7 @@ class Answers:
 CALLS: dict[str, Callable[[ReportsApi], object]] = {
     "test/ping": lambda api: api.ping(),
     "reports/subscribed": lambda api: api.subscriptions(),
-    "reports/types": lambda api: api.types(),
+    "reports/types": lambda api: api.available_types(),
     "reports/list": lambda api: api.list_reports(DAY),
     "reports/stats": lambda api: api.stats(DAY, DAY),
 }
@@ -102,7 +102,7 @@ def test_simple_answers_are_returned() -> None:
         assert api.ping() == "now"
     with client(Answers(["b", "a"])) as api:
         assert api.subscriptions() == ["a", "b"]
-        assert api.types() == ["a", "b"]
+        assert api.available_types() == ["a", "b"]
     answers = Answers([["date", "type", "events"], ["2024-01-30", "scan_ssl", 3]])
     with client(answers) as api:
         found = api.stats(date(2024, 1, 1), DAY)
@@ -114,7 +114,7 @@ def test_nothing_subscribed_is_an_empty_list() -> None:
     """An empty list of subscriptions is a valid answer and is not requested again."""
     answers = Answers([])
     with client(answers) as api:
-        assert api.subscriptions() == api.types() == api.list_reports(DAY) == []
+        assert api.subscriptions() == api.available_types() == api.list_reports(DAY) == []
         assert api.stats(DAY, DAY) == []
     assert len(answers.requests) == 4
 
@@ -124,7 +124,7 @@ def test_a_list_is_asked_with_its_filters_and_sorted() -> None:
     answers = Answers([entry("b", "x", "1"), entry("a", "y", "2"), entry("a", "x", "3")])
     with client(answers) as api:
         found = api.list_reports(DAY)
-        api.list_reports(DAY, lists=["x"], types=("a", "b"), limit=7)
+        api.list_reports(DAY, lists=["x"], types=("a", "b"), answer_limit=7)
     assert [report.id for report in found] == ["3", "2", "1"]
     assert answers.sent[0] == {"apikey": KEY, "date": "2024-01-31", "limit": 1000}
     assert answers.sent[1] == {
@@ -164,7 +164,7 @@ def limited(types: dict[str, int], limit: int) -> Handler:
 def test_a_cut_list_is_asked_type_by_type(wanted: tuple[str, ...]) -> None:
     """On a day with as many reports as the limit, each type is listed separately."""
     with client(limited({"a": 4, "b": 4, "c": 3}, 5)) as api:
-        found = api.list_reports(DAY, types=wanted, limit=5)
+        found = api.list_reports(DAY, types=wanted, answer_limit=5)
     assert len(found) == len(set(found)) == 11
 
 
@@ -177,7 +177,11 @@ def test_a_cut_list_with_a_type_that_is_not_announced() -> None:
         return limited({"a": 1, "new": 2}, 3)(request)
 
     with client(handler) as api:
-        assert [report.type for report in api.list_reports(DAY, limit=3)] == ["a", "new", "new"]
+        assert [report.type for report in api.list_reports(DAY, answer_limit=3)] == [
+            "a",
+            "new",
+            "new",
+        ]
 
 
 @pytest.mark.parametrize("wanted", [(), ("b",)])
@@ -187,7 +191,7 @@ def test_a_type_that_reaches_the_limit_is_an_error(wanted: tuple[str, ...]) -> N
         client(limited({"a": 1, "b": 5}, 5)) as api,
         pytest.raises(ApiUnavailableError, match=r"2024-01-31 has 5 reports or more of type b"),
     ):
-        api.list_reports(DAY, types=wanted, limit=5)
+        api.list_reports(DAY, types=wanted, answer_limit=5)
 
 
 PASSING = {
@@ -412,7 +416,7 @@ def test_another_host_may_be_configured(url: str) -> None:
     answers = Answers([])
     transport = httpx.MockTransport(answers)
     with ReportsApi(KEY, SECRET, ApiOptions(api_url=url), transport=transport) as api:
-        api.types()
+        api.available_types()
     assert str(answers.requests[0].url) == "https://mirror.example/a/reports/types"
 
 
@@ -505,14 +509,20 @@ def test_a_report_listed_twice_is_one() -> None:
         assert len(api.list_reports(DAY)) == 2
     by_type = Answers([same, entry("scan_vnc")], ["scan_ssl", "scan_vnc"], [same], [])
     with client(by_type) as api:
-        assert [each.type for each in api.list_reports(DAY, limit=2)] == ["scan_ssl", "scan_vnc"]
+        assert [each.type for each in api.list_reports(DAY, answer_limit=2)] == [
+            "scan_ssl",
+            "scan_vnc",
+        ]
 
 
 def test_an_odd_type_is_not_lost_at_the_limit() -> None:
     """A type with unusable characters cannot be listed separately; its listed report is kept."""
     odd = Answers([entry("Scan <b>"), entry()], ["scan_ssl"], [], [entry()])
     with client(odd) as api:
-        assert [each.type for each in api.list_reports(DAY, limit=2)] == ["scan_b", "scan_ssl"]
+        assert [each.type for each in api.list_reports(DAY, answer_limit=2)] == [
+            "scan_b",
+            "scan_ssl",
+        ]
 
 
 @pytest.mark.parametrize(
@@ -567,7 +577,7 @@ def test_list_that_may_be_incomplete_says_how_to_get_it() -> None:
         client(limited({"b": 5}, 5)) as api,
         pytest.raises(ApiUnavailableError) as caught,
     ):
-        api.list_reports(DAY, limit=5)
+        api.list_reports(DAY, answer_limit=5)
     assert str(caught.value) == (
         "reports/list: 2024-01-31 has 5 reports or more of type b, as many as one answer holds; "
         "narrow it down with SHADOWSERVER_REPORT_NAMES"
@@ -578,7 +588,7 @@ def test_cut_list_is_asked_again_with_the_same_lists() -> None:
     """Listing type by type keeps the filters of lists and types."""
     answers = Answers([entry("a", "x", "1")], ["a", "b"], [], [entry("b", "x", "2")])
     with client(answers) as api, pytest.raises(ApiUnavailableError):
-        api.list_reports(DAY, lists=["x"], limit=1)
+        api.list_reports(DAY, lists=["x"], answer_limit=1)
     fields = {"apikey": KEY, "date": "2024-01-31", "limit": 1, "reports": ["x"]}
     assert answers.sent[0] == fields
     assert answers.sent[2] == {**fields, "types": ["a"]}
@@ -589,7 +599,7 @@ def test_list_with_one_report_less_than_the_limit_is_whole() -> None:
     """A list below the limit needs one request only."""
     answers = Answers([entry("a", "x", "1"), entry("b", "x", "2")])
     with client(answers) as api:
-        assert len(api.list_reports(DAY, limit=3)) == 2
+        assert len(api.list_reports(DAY, answer_limit=3)) == 2
     assert len(answers.requests) == 1
 
 
@@ -597,7 +607,7 @@ def test_request_says_what_it_is() -> None:
     """A request declares its JSON body and carries the signature header."""
     answers = Answers([])
     with client(answers) as api:
-        api.types()
+        api.available_types()
     (request,) = answers.requests
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["HMAC2"] == sign(request.content, SECRET)

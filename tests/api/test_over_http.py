@@ -81,7 +81,7 @@ def test_every_method_works(simulator: Simulator, tmp_path: Path) -> None:
     with connect(simulator) as api:
         assert api.ping()
         assert api.subscriptions() == ["example-net"]
-        assert api.types() == ["scan_ssl", "scan_vnc"]
+        assert api.available_types() == ["scan_ssl", "scan_vnc"]
         assert [row.events for row in api.stats(DAY, DAY)] == [3, 5000]
         listed = api.list_reports(DAY)
         done = [api.download(each, tmp_path) for each in listed]
@@ -105,9 +105,9 @@ def test_a_days_list_survives_the_limit() -> None:
         Simulator(MemoryStore(dict(many)), key=KEY, secret=SECRET) as simulator,
         connect(simulator) as api,
     ):
-        assert len(api.list_reports(DAY, limit=10)) == 60
+        assert len(api.list_reports(DAY, answer_limit=10)) == 60
         with pytest.raises(ApiUnavailableError, match="t0"):
-            api.list_reports(DAY, limit=9)
+            api.list_reports(DAY, answer_limit=9)
 
 
 def test_connections_are_kept_open(simulator: Simulator, tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from shadowserver_connector.bundle.chunk_builder import (
     ChunkLimits,
     ContainerWriter,
 )
-from shadowserver_connector.bundle.finding import (
-    LAYER,
-    Finding,
+from shadowserver_connector.bundle.finding_objects import (
+    LAYER_OF,
+    FindingObjects,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
@@ -116,7 +116,7 @@ def seen(number: int, refs: tuple[str, ...]) -> ObservedDraft:
     return ObservedDraft(refs, "2024-01-31T01", "2024-01-31T01", number, ("iot",))
 
 
-def chunks_of(findings: Sequence[Finding], **limits: Any) -> list[Chunk]:
+def chunks_of(findings: Sequence[FindingObjects], **limits: Any) -> list[Chunk]:
     """Return the chunks of some findings."""
     emitted: list[Chunk] = []
     build = builder(emitted, **limits)
@@ -131,10 +131,10 @@ def address(score: int | None = None) -> SerialisedObject:
     return serialise({"id": ADDRESS, "type": "ipv4-addr"}, score)
 
 
-def finding(made: SerialisedObject, note: bytes = b"") -> Finding:
+def finding(made: SerialisedObject, note: bytes = b"") -> FindingObjects:
     """Return a finding on one address."""
     notes = [NoteDraft(f"note--{len(note)}-{hash(note)}", note, (made.id,), 1)] if note else []
-    return Finding(objects={made.id: made}, notes=notes, rows=1)
+    return FindingObjects(objects={made.id: made}, notes=notes, rows=1)
 
 
 def test_what_waits_for_the_end_of_the_first_part_is_bounded() -> None:
@@ -177,7 +177,7 @@ def test_notes_and_observed_data_count_among_the_objects() -> None:
     """All new objects of a finding are counted before it is added to a chunk."""
     address = host(0)
     findings = [
-        Finding(
+        FindingObjects(
             objects={address.id: address},
             observed=[seen(1, (f"{address.id}{n}",))],
             notes=[NoteDraft(f"note--{n}", b'{"id":"n"', (address.id,), 1)],
@@ -210,11 +210,11 @@ def test_texts_of_report_and_case_take_room_in_every_chunk() -> None:
     assert min(sizes[:-1]) > 80_000
 
 
-def _sized(content: str, number: int) -> Finding:
+def _sized(content: str, number: int) -> FindingObjects:
     """Return a finding that consists mostly of one kind of object."""
     address = host(number)
     refs = tuple(host(number + n).id for n in range(20))
-    found = Finding(objects={address.id: address}, rows=1)
+    found = FindingObjects(objects={address.id: address}, rows=1)
     if content == "objects":
         long = serialise({"id": f"url--{number}", "type": "url", "value": "x" * 800})
         found.objects[long.id] = long
@@ -235,9 +235,11 @@ def test_rows_whose_note_is_there_already_are_counted(rows: int, expected: int) 
     )
     build = builder([])
     build.add(
-        Finding(objects={ADDRESS: address()}, notes=[first, again, other, again], rows=4 * rows)
+        FindingObjects(
+            objects={ADDRESS: address()}, notes=[first, again, other, again], rows=4 * rows
+        )
     )
-    build.add(Finding(objects={ADDRESS: address()}, notes=[first], rows=rows))
+    build.add(FindingObjects(objects={ADDRESS: address()}, notes=[first], rows=rows))
     assert build.repeated_rows == expected
 
 
@@ -267,7 +269,7 @@ def test_object_of_the_part_costs_no_further_reference() -> None:
 def test_observed_data_takes_no_reference_of_its_part() -> None:
     """A Report does not refer to Observed-Data, which would have arbitrary names there."""
     findings = [
-        Finding(objects={host(n).id: host(n)}, observed=[seen(1, (host(n).id,))], rows=1)
+        FindingObjects(objects={host(n).id: host(n)}, observed=[seen(1, (host(n).id,))], rows=1)
         for n in range(4)
     ]
     (chunk,) = chunks_of(findings, max_refs=4)
@@ -281,14 +283,14 @@ def test_reports_refer_to_what_was_found_and_not_to_where_or_by_whom() -> None:
         serialise({"id": f"{kind}--x", "type": kind})
         for kind in ("marking-definition", "location", "autonomous-system", "network-traffic")
     ]
-    left_out.append(SerialisedObject("relationship--x", LAYER["located-at"], b'{"id":"x"'))
+    left_out.append(SerialisedObject("relationship--x", LAYER_OF["located-at"], b'{"id":"x"'))
     findings = []
     for number in range(2):
         found = serialise({"id": f"vulnerability--{number}", "type": "vulnerability"})
         other = host(number)
-        affected = SerialisedObject(f"ipv6-addr--{number}", LAYER["affected"], b'{"id":"y"')
+        affected = SerialisedObject(f"ipv6-addr--{number}", LAYER_OF["affected"], b'{"id":"y"')
         made = [*left_out, found, other, affected]
-        findings.append(Finding(objects={each.id: each for each in made}, rows=1))
+        findings.append(FindingObjects(objects={each.id: each for each in made}, rows=1))
     emitted = chunks_of(findings, max_refs=3)
     assert [_refs(json_of(emitted[n], f"report--{n + 1}")) for n in range(2)] == [
         [f"ipv6-addr--{n}", host(n).id, f"vulnerability--{n}"] for n in range(2)
@@ -335,7 +337,7 @@ def test_a_note_is_on_the_report_or_in_it_or_neither() -> None:
     notes[0].attached = True
     notes[1].contained = True
     notes.append(NoteDraft("note--3", b'{"id":"n"', (), 1))
-    (chunk,) = chunks_of([Finding(objects={ADDRESS: address()}, notes=notes, rows=4)])
+    (chunk,) = chunks_of([FindingObjects(objects={ADDRESS: address()}, notes=notes, rows=4)])
     refs = {each.id: orjson.loads(each.json).get("object_refs", []) for each in chunk.objects}
     assert refs["note--0"] == ["report--1", ADDRESS]
     assert refs["note--1"] == [ADDRESS]
@@ -346,7 +348,7 @@ def test_a_note_is_on_the_report_or_in_it_or_neither() -> None:
 
 def test_labels_stand_where_opencti_reads_them() -> None:
     """Merged labels are in OpenCTI's field on observables, in STIX's on Notes and Observed-Data."""
-    one = Finding(
+    one = FindingObjects(
         objects={ADDRESS: address()},
         tags=[((ADDRESS, "note--x"), ("iot",)), ((ADDRESS,), ("vpn",))],
         observed=[seen(2, (ADDRESS,))],
@@ -383,7 +385,7 @@ def limited(emitted: list[Chunk], objects: int, size: int) -> ChunkBuilder:
     return ChunkBuilder(Names(), emitted.append, ChunkLimits(objects, size, 5_000))
 
 
-def addresses(count: int, size: int = 0) -> list[Finding]:
+def addresses(count: int, size: int = 0) -> list[FindingObjects]:
     """Return findings on one address each, with additional bytes of JSON."""
     return [
         finding(serialise({"id": f"ipv4-addr--{n:036}", "type": "ipv4-addr", "x": "x" * size}))
@@ -422,7 +424,7 @@ def test_a_chunk_has_just_as_many_bytes_as_it_may() -> None:
     assert high == sizes_of(addresses(20, 2_000))
 
 
-def sizes_of(findings: list[Finding]) -> int:
+def sizes_of(findings: list[FindingObjects]) -> int:
     """Return the estimated bytes of these objects in a chunk with Author, Report and Case."""
     names = Names()
     texts = len(names.report(1, ()).json) + len(names.case(1, (), only_part=True).json)  # type: ignore[union-attr]
@@ -467,10 +469,10 @@ def test_bundle_without_some_objects_is_another_one() -> None:
     assert less["id"] == orjson.loads(chunk.bundle([host(1).id]))["id"]
 
 
-def full(number: int) -> Finding:
+def full(number: int) -> FindingObjects:
     """Return a finding of six objects, two of each type."""
     hosts = [host(number), host(number + 1)]
-    found = Finding(objects={made.id: made for made in hosts}, rows=1)
+    found = FindingObjects(objects={made.id: made for made in hosts}, rows=1)
     found.observed = [seen(1, (made.id,)) for made in hosts]
     found.notes = [NoteDraft(f"note--{made.id}", b'{"id":"n"', (made.id,), 1) for made in hosts]
     return found
@@ -507,8 +509,8 @@ def test_finding_of_just_the_bytes_of_a_chunk_is_in_one(max_refs: int, less: int
 def test_each_of_a_findings_observed_data_is_merged_wherever_the_others_are() -> None:
     """Each is merged, whether its earlier rows are in the open chunk or a waiting one."""
 
-    def about(*hosts: SerialisedObject) -> Finding:
-        found = Finding(objects={made.id: made for made in hosts}, rows=1)
+    def about(*hosts: SerialisedObject) -> FindingObjects:
+        found = FindingObjects(objects={made.id: made for made in hosts}, rows=1)
         found.observed = [seen(1, (made.id,)) for made in hosts]
         return found
 
@@ -542,7 +544,7 @@ def test_case_of_a_report_in_two_parts_holds_just_these() -> None:
 
 def test_observed_data_of_two_chunks_is_merged_in_later_parts_too() -> None:
     """In later parts a chunk is kept until the next is full, so that both can merge."""
-    again = Finding(objects={host(8).id: host(8)}, observed=[seen(1, (host(8).id,))], rows=1)
+    again = FindingObjects(objects={host(8).id: host(8)}, observed=[seen(1, (host(8).id,))], rows=1)
     first = [finding(host(n)) for n in range(1, 8)]
     second = [again, finding(host(9)), finding(host(10)), again]
     emitted = chunks_of([*first, *second], max_objects=8, max_refs=6)
@@ -570,19 +572,19 @@ def test_merged_observed_data_takes_room_in_its_new_chunk() -> None:
         made = host(number)
         labels = (f"label-{number}", "x" * 2_000)
         moved = ObservedDraft((made.id,), "2024-01-31T01", "2024-01-31T01", 1, labels)
-        rows.append(Finding(objects={made.id: made}, observed=[moved], rows=1))
+        rows.append(FindingObjects(objects={made.id: made}, observed=[moved], rows=1))
         rows[-1].tags = [((made.id,), (f"{len(rows)}", "y" * 500))]
     for chunk in chunks_of(rows, max_bytes=40_000):
         assert len(chunk.bundle()) <= 40_000
 
 
-def recurring(*, objects: bool, note: bool, observed: bool) -> Finding:
+def recurring(*, objects: bool, note: bool, observed: bool) -> FindingObjects:
     """Return a finding about one host, of which some objects recur."""
     made = host(1)
     text = NoteDraft("note--1", b'{"id":"note--1"', (made.id,), 1)
     text.recurs = note
     sighting = ObservedDraft((made.id,), "a", "b", 1, (), observed)
-    return Finding(
+    return FindingObjects(
         {made.id: made}, observed=[sighting], notes=[text], rows=1,
         recurring={made.id} if objects else set(),
     )  # fmt: skip
@@ -617,7 +619,7 @@ def test_note_about_no_object_refers_to_the_author() -> None:
     made = builder(emitted, containers=MarkedFirst())
     text = NoteDraft("note--1", b'{"id":"note--1"', (), 1)
     text.attached, text.contained = False, True
-    made.add(Finding({}, notes=[text], rows=1))
+    made.add(FindingObjects({}, notes=[text], rows=1))
     made.close()
     (note,) = [orjson.loads(each.json) for each in emitted[0].objects if each.id == "note--1"]
     assert note["object_refs"] == ["identity--x"]
@@ -626,7 +628,7 @@ def test_note_about_no_object_refers_to_the_author() -> None:
 def test_what_goes_first_takes_its_room() -> None:
     """A small file is in the first chunk, beside as many findings as fit."""
     emitted: list[Chunk] = []
-    file = SerialisedObject("artifact--1", LAYER["artifact"], b'{"x":"' + b"y" * 9_000 + b'"')
+    file = SerialisedObject("artifact--1", LAYER_OF["artifact"], b'{"x":"' + b"y" * 9_000 + b'"')
     made = builder(emitted, max_bytes=MIN_CHUNK_BYTES, first=file)
     for each in addresses(8, 1_000):
         made.add(each)

@@ -7,9 +7,9 @@ import tracemalloc
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.finding import (
+from shadowserver_connector.bundle.finding_objects import (
     ChunkCapacity,
-    Finding,
+    FindingObjects,
     LabelSets,
     NoteDraft,
     ObservedDraft,
@@ -35,9 +35,9 @@ def link(number: int, source: SerialisedObject, target: SerialisedObject) -> Ser
     )
 
 
-def found(*objects: SerialisedObject, rows: int = 1) -> Finding:
+def found(*objects: SerialisedObject, rows: int = 1) -> FindingObjects:
     """Return a finding of these objects."""
-    return Finding(objects={made.id: made for made in objects}, rows=rows)
+    return FindingObjects(objects={made.id: made for made in objects}, rows=rows)
 
 
 def note(number: int, *about: SerialisedObject, rows: int = 1) -> NoteDraft:
@@ -54,12 +54,12 @@ def observed(*hosts: SerialisedObject) -> ObservedDraft:
     )
 
 
-def size_of(finding: Finding) -> int:
+def size_of(finding: FindingObjects) -> int:
     """Return the bytes of a finding in a chunk with none of its objects."""
     return SizeEstimator().of_finding(finding, list(finding.objects.values()))
 
 
-def ids(pieces: list[Finding]) -> list[list[str]]:
+def ids(pieces: list[FindingObjects]) -> list[list[str]]:
     """Return the objects' ids of each piece, shortened to their numbers."""
     return [[f"{each[:1]}{int(each[-36:])}" for each in piece.objects] for piece in pieces]
 
@@ -205,7 +205,7 @@ def test_what_has_no_room_beside_one_object_is_left_out(bound: str) -> None:
 
 def test_note_larger_than_a_chunk_is_left_out() -> None:
     """A Note is omitted if it is larger than a chunk with its labels, by a byte."""
-    alone = Finding(notes=[note(0)])
+    alone = FindingObjects(notes=[note(0)])
     alone.tags = [((alone.notes[0].id,), ("iot", "vpn"))]
     pieces, left_out = split_finding(alone, SizeEstimator(), ChunkCapacity(1, size_of(alone)))
     assert [len(piece.notes) for piece in pieces] == [1]

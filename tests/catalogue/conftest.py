@@ -18,7 +18,7 @@ SMALL = {
         url = 30
         file = 30
         [parties]
-        [deeds]
+        [behaviours]
         exposed = { text = "is exposed", scored = false, indicator = "never" }
         [meanings.exposed]
         text = "exposed asset"
@@ -48,7 +48,7 @@ SMALL = {
         parties = { asset = "exposed" }
         traffic = "none"
     """,
-    "codes.toml": """
+    "cell_words.toml": """
         [yes_or_no]
         columns = ["is_*"]
         words = { Y = "yes" }
@@ -92,12 +92,12 @@ SMALL = {
         relationship = "communicates-with"
         source = ["malware"]
         target = ["domain-name"]
-        end = "called"
+        far_end = "called"
         needed = true
         use = "Whose name is it?"
         why = "nothing else says it"
     """,
-    "activities.toml": 'deeds = ["ddos"]\nforms = ["*-scan"]',
+    "not_malware.toml": 'activities = ["ddos"]\nforms = ["*-scan"]',
     "columns.toml": """
         [where]
         ip = { role = "ip", party = "asset", title = "IP" }

@@ -31,7 +31,7 @@ def test_each_column_is_in_a_layout_or_of_earlier_years(catalogue: Catalogue) ->
     """Each column is in a published layout or is one of earlier years."""
     text = (files("shadowserver_connector.catalogue") / "data" / "columns.toml").read_text("utf-8")
     earlier = set(parse("columns.toml", text)["earlier"])
-    used = {name for report_type in catalogue.types for name in catalogue.columns_of(report_type)}
+    used = {name for report_type in catalogue.types for name in catalogue.column_names(report_type)}
     assert sorted(catalogue.columns.keys() - used - earlier) == [], (
         "layouts.toml: add each to the layouts of the report types that have it, or move it to the "
         "section [earlier] of columns.toml if files have it no more"
@@ -45,7 +45,7 @@ def test_titles_of_a_type_tell_its_columns_apart(catalogue: Catalogue) -> None:
     """No two columns of a type with the same kind of value have one title."""
     for name in catalogue.types:
         titles: dict[str, str] = {}
-        for column in map(lambda n, t=name: catalogue.column(t, n), catalogue.columns_of(name)):
+        for column in map(lambda n, t=name: catalogue.column(t, n), catalogue.column_names(name)):
             other = titles.setdefault(column.title, column.name)
             assert other == column.name, f"{name}: {other} and {column.name}: {column.title}"
 
@@ -216,7 +216,7 @@ def test_only_published_types_with_a_software_of_their_own_name_one(catalogue: C
                 (column.role, column.group)
                 for column in (
                     catalogue.column(report_type.name, name)
-                    for name in catalogue.columns_of(report_type.name)
+                    for name in catalogue.column_names(report_type.name)
                 )
             }
             assert ("software.version", "service") in roles, report_type.name
@@ -235,7 +235,7 @@ def test_every_group_can_make_its_object(catalogue: Catalogue) -> None:
     for report_type in catalogue.types.values():
         columns = [
             catalogue.column(report_type.name, name)
-            for name in catalogue.columns_of(report_type.name)
+            for name in catalogue.column_names(report_type.name)
         ]
         groups = {c.group for c in columns if c.role.startswith("software.")}
         named = {"software.product", "software.vendor"}

@@ -135,7 +135,7 @@ def _part(report_type: str, name: str) -> str:
 
 
 def _of_part(report_type: str, part: str) -> set[str]:
-    columns = load_catalogue().columns_of(report_type)
+    columns = load_catalogue().column_names(report_type)
     return {name for name in columns if _part(report_type, name) == part}
 
 

@@ -39,13 +39,13 @@ def test_an_ipv6_type_is_its_sibling_under_another_name(documents: Documents) ->
     assert (redis.seen, redis.todo) == ("answered without a password", "close it")
     assert (redis.severity, redis.application, redis.product) == ("high", "redis", "Redis")
     assert redis.page.endswith("/network-reporting/open-redis-report/")
-    assert catalogue.columns_of("scan6_redis") == ("ip", "port", "version")
+    assert catalogue.column_names("scan6_redis") == ("ip", "port", "version")
     assert catalogue.column("scan6_redis", "version").role == "software.version"
 
 
 def test_a_block_stands_for_its_columns_in_place(documents: Documents) -> None:
     """A layout lists blocks and columns in published order."""
-    assert build(documents).columns_of("scan_ntp") == ("ip", "port", "version", "mapped_address")
+    assert build(documents).column_names("scan_ntp") == ("ip", "port", "version", "mapped_address")
 
 
 def test_columns_are_ordered_as_the_file_has_them(documents: Documents) -> None:
@@ -136,8 +136,8 @@ BREACHES = {
         "layouts.toml: scan_redis: no column tells its findings apart",
     ),
     "unknown end of a relationship": (
-        broken(LINKS, "called", "end", to="sinkhole"),
-        "links.toml: called: end sinkhole is none of primary, bystander, called",
+        broken(LINKS, "called", "far_end", to="sinkhole"),
+        "links.toml: called: far_end sinkhole is none of primary, bystander, called",
     ),
     "relationship said by what says nothing": (
         broken(LINKS, "things", "said_by", to=["report"]),
@@ -339,17 +339,17 @@ BREACHES = {
         broken("meanings.toml", "score", to=101),
         "meanings.toml: score must be a whole number from 0 to 100",
     ),
-    "deed that nobody knows": (
+    "behaviour that nobody knows": (
         broken("meanings.toml", "meanings", "exposed", "does", to="sleeps"),
         "meanings.toml: meanings.exposed: does sleeps is none of exposed",
     ),
     "indicator of nothing known": (
-        broken("meanings.toml", "deeds", "exposed", "indicator", to="always"),
-        "meanings.toml: deeds.exposed: indicator always is none of others, content, never",
+        broken("meanings.toml", "behaviours", "exposed", "indicator", to="always"),
+        "meanings.toml: behaviours.exposed: indicator always is none of others, content, never",
     ),
     "indicator without a score": (
-        broken("meanings.toml", "deeds", "exposed", "indicator", to="others"),
-        "meanings.toml: deeds.exposed: an Indicator, but no score",
+        broken("meanings.toml", "behaviours", "exposed", "indicator", to="others"),
+        "meanings.toml: behaviours.exposed: an Indicator, but no score",
     ),
     "indicators that are valid for centuries": (
         broken("meanings.toml", "valid_days", "file", to=100_000),
@@ -371,17 +371,17 @@ BREACHES = {
         broken("labels.toml", "lasting", to=["WebShell"]),
         "labels.toml: WebShell: written in lower case",
     ),
-    "unknown kind of activities": (
-        broken("activities.toml", "sports", to=["golf"]),
-        "activities.toml: activities: unknown field sports",
+    "unknown list of words": (
+        broken("not_malware.toml", "sports", to=["golf"]),
+        "not_malware.toml: not_malware: unknown field sports",
     ),
     "activity that a form covers": (
-        broken("activities.toml", "deeds", to=["port-scan"]),
-        "activities.toml: port-scan: a form covers it",
+        broken("not_malware.toml", "activities", to=["port-scan"]),
+        "not_malware.toml: port-scan: a form covers it",
     ),
     "form that is no part of a name": (
-        broken("activities.toml", "forms", to=["*scan"]),
-        r"activities.toml: \*scan: a form begins",
+        broken("not_malware.toml", "forms", to=["*scan"]),
+        r"not_malware.toml: \*scan: a form begins",
     ),
     "no family for the rest": (
         broken(FAMILIES, "general", "prefixes", to=["other_"]),

@@ -256,7 +256,7 @@ def test_a_published_column_is_known_in_unknown_types(catalogue: Catalogue) -> N
 
 def test_an_unknown_type_has_no_columns_of_its_own(catalogue: Catalogue) -> None:
     """Only published types have a layout."""
-    assert catalogue.columns_of("scan_never_seen") == ()
+    assert catalogue.column_names("scan_never_seen") == ()
 
 
 def test_what_nobody_knows_comes_last(catalogue: Catalogue) -> None:

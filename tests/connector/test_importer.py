@@ -442,8 +442,8 @@ def test_those_who_keep_count_are_told_what_became_of_a_report() -> None:
 def test_day_adds_up_what_its_reports_came_to() -> None:
     """A day's verdicts are the sum over the reports that were compared with the history."""
     summary = DaySummary(DAY)
-    for over_time in ({"new": 1, "gone": 2}, None, {"new": 1_000, "gone": 0}):
-        summary.add(outcome(over_time=over_time))
+    for verdict_counts in ({"new": 1, "gone": 2}, None, {"new": 1_000, "gone": 0}):
+        summary.add(outcome(verdict_counts=verdict_counts))
     summary.add(Skipped(info(), "known"))
     summary.add(Failure(info(), "no header"))
     assert summary.message(7) == (

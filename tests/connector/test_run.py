@@ -311,10 +311,10 @@ def test_line_of_a_report_has_what_is_new_and_what_is_gone(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
     """The line has the verdicts only if the report was compared with the history."""
-    over_time = {"new": 3, "gone": 1}
+    verdict_counts = {"new": 3, "gone": 1}
 
     def convert(*arguments: Any) -> Outcome:
-        return replace(convert_simply(*arguments), over_time=over_time)
+        return replace(convert_simply(*arguments), verdict_counts=verdict_counts)
 
     run_window(api_context(helper, FakeApi(report()), tmp_path, convert=convert))
     [(_, meta)] = logged(helper, "Report imported")

@@ -89,7 +89,7 @@ def test_reset_during_a_pause_starts_over_soon(monkeypatch: pytest.MonkeyPatch) 
         if len(began) == 2:
             raise Stopping
         began.append(clock.now)
-        first.append(memory.read().is_first_run)
+        first.append(memory.confirm_and_read().is_first_run)
         return True
 
     with pytest.raises(Stopping):

@@ -19,7 +19,7 @@ class Api:
         self.error = error
         self.calls = 0
 
-    def types(self) -> list[str]:
+    def available_types(self) -> list[str]:
         """Name the types."""
         return self._answer(["scan_ssl", "scan_http"])
 

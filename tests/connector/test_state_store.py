@@ -43,16 +43,16 @@ def test_written_state_is_read_back_by_another_process() -> None:
     """A written state is stored in the platform, not in pycti's helper alone."""
     helper = FakeHelper()
     first = memory(helper)
-    first.read()
+    first.confirm_and_read()
     first.write(STATE)
-    assert memory(FakeHelper(stored=helper.stored)).read() == STATE
+    assert memory(FakeHelper(stored=helper.stored)).confirm_and_read() == STATE
 
 
 def test_state_of_the_platform_wins_over_the_helper_at_the_start() -> None:
     """After a reset between two processes, the first ping of the second reads the empty state."""
     helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     helper.reset()
-    assert memory(helper).read() == State()
+    assert memory(helper).confirm_and_read() == State()
     assert helper.get_state() is None
 
 
@@ -60,19 +60,19 @@ def test_reset_is_met_by_the_write_which_writes_nothing() -> None:
     """The ping that should store a new state finds the reset; the platform's state stays empty."""
     helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
-    remembered.read()
+    remembered.confirm_and_read()
     helper.reset()
     with pytest.raises(StateResetError):
         remembered.write(STATE)
     assert helper.stored == ""
-    assert remembered.read() == State()
+    assert remembered.confirm_and_read() == State()
 
 
 def test_reset_met_by_the_ping_thread_is_noticed() -> None:
     """A reset is noticed when pycti's own ping thread finds it and empties the helper's state."""
     helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
-    remembered.read()
+    remembered.confirm_and_read()
     helper.reset()
     helper.api.connector.ping("id", helper.get_state(), {})
     helper.set_state(None)
@@ -85,7 +85,7 @@ def test_write_waits_for_the_platform() -> None:
     """While OpenCTI restarts, the write waits and then stores the state."""
     helper = FakeHelper()
     remembered = memory(helper)
-    remembered.read()
+    remembered.confirm_and_read()
     helper.ping_failures = [requests.ConnectionError(), ValueError("<html>502</html>")]
     remembered.write(STATE)
     assert load_state(json.loads(helper.stored)) == STATE
@@ -94,7 +94,7 @@ def test_write_waits_for_the_platform() -> None:
 def test_reading_keeps_the_state_of_the_connector_it_replaces() -> None:
     """Reading the state of the connector that this one replaces does not change it."""
     helper = FakeHelper(stored='{"last_run": 1706688000}')
-    state = memory(helper).read()
+    state = memory(helper).confirm_and_read()
     assert state.last_run == datetime(2024, 1, 31, 8, tzinfo=UTC)
     assert json.loads(helper.stored) == {"last_run": 1706688000}
 
@@ -111,7 +111,7 @@ def test_state_of_a_newer_version_is_never_overwritten() -> None:
     stored = json.dumps({"version": 2, "seen": {"2024-01-31": "x"}})
     helper = FakeHelper(stored=stored)
     remembered = memory(helper)
-    for ask in (remembered.read, remembered.last_known):
+    for ask in (remembered.confirm_and_read, remembered.last_known):
         with pytest.raises(NewerStateError):
             ask()
     remembered.show_last_run()
@@ -123,8 +123,8 @@ def test_damaged_state_is_said_and_a_copy_kept(temporary: Path) -> None:
     damaged = {**dump_state(STATE), "open": ["someday"], "last_run": "soon"}
     helper = FakeHelper(stored=json.dumps(damaged))
     remembered = memory(helper)
-    assert remembered.read() == STATE
-    assert remembered.read() == STATE
+    assert remembered.confirm_and_read() == STATE
+    assert remembered.confirm_and_read() == STATE
     [copy] = temporary.iterdir()
     assert re.fullmatch(r"shadowserver-connector-id-[0-9a-f]{8}\.state\.json", copy.name)
     assert copy.stat().st_mode & 0o777 == 0o600
@@ -134,7 +134,7 @@ def test_damaged_state_is_said_and_a_copy_kept(temporary: Path) -> None:
     remembered.write(STATE)
     assert json.loads(helper.stored) == dump_state(STATE)
     helper.connector_logger.lines.clear()
-    remembered.read()
+    remembered.confirm_and_read()
     assert helper.connector_logger.lines == []
 
 
@@ -152,19 +152,19 @@ def test_state_that_is_no_object_is_said(stored: str, temporary: Path) -> None:
     """pycti would overwrite a state that is no JSON object; it is logged and a copy is kept."""
     helper = FakeHelper(stored=stored)
     remembered = memory(helper)
-    assert remembered.read() == State()
+    assert remembered.confirm_and_read() == State()
     [copy] = temporary.iterdir()
     assert copy.read_text() == stored
     said = {"unreadable": ["it is not an object"], "copy": str(copy)}
     assert helper.connector_logger.lines == [("error", DAMAGED, said)]
-    remembered.read()
+    remembered.confirm_and_read()
     assert len(helper.connector_logger.lines) == 1
 
 
 def test_state_that_is_no_text_is_kept_as_well(temporary: Path) -> None:
     """A state with a lone surrogate, which JSON allows and UTF-8 does not, is copied too."""
     helper = FakeHelper(stored="{broken \ud800")
-    assert memory(helper).read() == State()
+    assert memory(helper).confirm_and_read() == State()
     [copy] = temporary.iterdir()
     assert copy.read_bytes() == b"{broken \xed\xa0\x80"
 
@@ -173,7 +173,7 @@ def test_state_that_is_no_text_is_kept_as_well(temporary: Path) -> None:
 def test_no_state_is_nothing_to_say(stored: str, temporary: Path) -> None:
     """The several forms of an empty state in the platform are read without a warning."""
     helper = FakeHelper(stored=stored)
-    assert memory(helper).read() == State()
+    assert memory(helper).confirm_and_read() == State()
     assert helper.connector_logger.lines == []
     assert not list(temporary.iterdir())
 
@@ -187,7 +187,7 @@ def test_copy_that_cannot_be_made_stops_nothing(
         "shadowserver_connector.connector.state_store.temporary_directory", lambda: missing
     )
     helper = FakeHelper(stored='{"version": 1, "open": 5}')
-    assert memory(helper).read() == State()
+    assert memory(helper).confirm_and_read() == State()
     said = {"unreadable": ["'open'"], "copy": "none: No such file or directory"}
     assert helper.connector_logger.lines == [("error", DAMAGED, said)]
 
@@ -196,7 +196,7 @@ def test_the_end_of_a_run_is_shown_with_the_state_as_it_is() -> None:
     """The ping at the end of a run notices a reset and does not undo it."""
     helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
-    remembered.read()
+    remembered.confirm_and_read()
     assert helper.shown["last_run_datetime"] is None
     remembered.show_last_run()
     assert helper.shown["last_run_datetime"] == "2024-03-10T08:00:00Z"
@@ -237,19 +237,19 @@ def test_ping_carries_state_and_details_of_this_connector() -> None:
     assert sent == [("connector-id", dump_state(STATE), {"run_and_terminate": False})] * 2
     assert helper.connector_logger.lines[0][2]["for"] == "OpenCTI"
     assert remembered.last_known() == STATE
-    assert not remembered.was_reset()
+    assert not remembered.has_noticed_reset()
 
 
 def test_reset_is_told_as_one_wherever_it_is_met() -> None:
     """The same error is raised whether the write or pycti's ping thread finds the reset."""
     helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
-    remembered.read()
+    remembered.confirm_and_read()
     helper.set_state(None)
-    assert remembered.was_reset()
+    assert remembered.has_noticed_reset()
     with pytest.raises(StateResetError, match=r"^the state was reset in OpenCTI$"):
         remembered.write(STATE)
-    remembered.read()
+    remembered.confirm_and_read()
     remembered.write(STATE)
     helper.reset()
     with pytest.raises(StateResetError, match=r"^the state was reset in OpenCTI$"):
@@ -263,11 +263,11 @@ def test_state_that_replaced_the_helpers_is_no_reset() -> None:
     helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
     helper.api.connector.ping = lambda *_: {"connector_state": json.dumps(other)}
-    assert remembered.read() == load_state(other) == remembered.last_known()
+    assert remembered.confirm_and_read() == load_state(other) == remembered.last_known()
     assert helper.get_state() == other
-    assert not remembered.was_reset()
+    assert not remembered.has_noticed_reset()
     helper.set_state(None)
-    remembered.read()
+    remembered.confirm_and_read()
     with pytest.raises(StateResetError):
         remembered.write(STATE)
     assert helper.get_state() == other
@@ -279,8 +279,8 @@ def test_platform_that_holds_no_state_was_reset(answer: object) -> None:
     helper = FakeHelper()
     remembered = memory(helper)
     helper.api.connector.ping = lambda *_: {"connector_state": answer}
-    assert remembered.read() == State()
-    assert not remembered.was_reset()
+    assert remembered.confirm_and_read() == State()
+    assert not remembered.has_noticed_reset()
     assert helper.connector_logger.lines == []
     with pytest.raises(StateResetError):
         remembered.write(STATE)

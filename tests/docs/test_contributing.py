@@ -46,7 +46,7 @@ def test_the_column_can_be_added() -> None:
             ),
         }
     )
-    assert "rdp_computer_name" in catalogue.columns_of("scan_rdp")
+    assert "rdp_computer_name" in catalogue.column_names("scan_rdp")
     assert catalogue.column("scan_rdp", "rdp_computer_name").role == "hostname"
 
 
@@ -60,7 +60,7 @@ def test_the_report_type_can_be_added() -> None:
         }
     )
     added = catalogue.types["scan_example"]
-    assert "server_version" in catalogue.columns_of(added.name)
+    assert "server_version" in catalogue.column_names(added.name)
     assert catalogue.column(added.name, "server_version").role == "software.version"
     assert not re.search(r"(?i)\b(?:yours?|you|ours?)\b", added.about)
 

@@ -9,7 +9,7 @@ import orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shadowserver_connector.catalogue.catalogue import Codes
+from shadowserver_connector.catalogue.catalogue import CellWords
 from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.texts.markdown import MASK, cell
@@ -34,7 +34,7 @@ def _columns(names: list[str]) -> list[Column]:
 
 
 def _noted(names: Sequence[str]) -> tuple[NoteColumn, ...]:
-    return note_columns(_columns(list(names)), CacheBudget(), Codes((), {}))
+    return note_columns(_columns(list(names)), CacheBudget(), CellWords((), {}))
 
 
 def _same(table: Table, rows: list[list[str]]) -> None:

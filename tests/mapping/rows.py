@@ -76,7 +76,7 @@ def value(role: str, n: int) -> str:
 
 def header_of(report_type: str) -> tuple[str, ...]:
     """Return the published columns of a report type."""
-    return load_catalogue().columns_of(report_type)
+    return load_catalogue().column_names(report_type)
 
 
 def row_of(report_type: str, header: Sequence[str], n: int) -> list[str]:

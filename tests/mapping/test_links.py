@@ -330,4 +330,4 @@ def test_relationship_that_no_kind_fits_is_made() -> None:
     """A relationship of no known kind is made, as no other object may tell it."""
     rules = RelationshipRules((), Options(), joined=True)
     assert rules.creates("related-to", "ipv4-addr", "url")
-    assert rules.creates_other_end("related-to", "ipv4-addr", "url")
+    assert rules.creates_far_end("related-to", "ipv4-addr", "url")

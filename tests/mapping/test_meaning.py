@@ -28,7 +28,7 @@ def test_every_column_yields_what_its_role_calls_for(
     tmp_path: Path, report_type: str, options: Options
 ) -> None:
     """In a row of all columns, each cell becomes something, in any order of columns."""
-    header = list(CATALOGUE.columns_of(report_type))
+    header = list(CATALOGUE.column_names(report_type))
     random.Random(report_type).shuffle(header)
     columns = read(report_type, header)
     content = csv_bytes(header, [filled(columns)])
@@ -58,7 +58,7 @@ def test_an_unknown_type_with_unknown_columns_is_read_by_their_names(
 @pytest.mark.parametrize("report_type", sorted(CATALOGUE.types))
 def test_columns_that_hold_no_identity_yield_none(tmp_path: Path, report_type: str) -> None:
     """Addresses and names in text columns, or of the asset's inside, become no object."""
-    columns = read(report_type, CATALOGUE.columns_of(report_type))
+    columns = read(report_type, CATALOGUE.column_names(report_type))
     mute = {"text", "internal", "secret", "region", "city", "naics", "sector", "hostname_source"}
     for planted in ("203.0.113.77", "planted.example.com", "http://planted.example.com/x"):
         row = [planted if column.role in mute else "" for column in columns]

@@ -31,7 +31,7 @@ CELLS = st.one_of(
 def shifted(draw: st.DrawFn) -> tuple[str, list[str]]:
     """Return a report type and a row whose cells are under the wrong columns."""
     report_type = draw(st.sampled_from(TYPES))
-    width = len(CATALOGUE.columns_of(report_type))
+    width = len(CATALOGUE.column_names(report_type))
     return report_type, draw(st.lists(CELLS, min_size=width, max_size=width))
 
 
@@ -40,7 +40,7 @@ def shifted(draw: st.DrawFn) -> tuple[str, list[str]]:
 def test_identities_come_from_columns_that_hold_them(drawn: tuple[str, list[str]]) -> None:
     """Addresses, hashes and malware come only from columns with such a role."""
     report_type, row = drawn
-    header = CATALOGUE.columns_of(report_type)
+    header = CATALOGUE.column_names(report_type)
     columns = [CATALOGUE.column(report_type, name) for name in header]
     with tempfile.TemporaryDirectory() as folder:
         converted = convert(Path(folder), report_type, header, [row], notes="finding")

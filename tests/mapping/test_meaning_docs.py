@@ -32,7 +32,7 @@ def test_reference_names_every_type_and_every_column() -> None:
     text = reference()
     for name in CATALOGUE.types:
         assert f"`{name}`" in text, "run scripts/generate_mapping_docs.py"
-        absent = [c for c in CATALOGUE.columns_of(name) if f"`{c}`" not in text]
+        absent = [c for c in CATALOGUE.column_names(name) if f"`{c}`" not in text]
         assert absent == [], "run scripts/generate_mapping_docs.py"
 
 

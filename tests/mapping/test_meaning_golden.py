@@ -44,7 +44,7 @@ def test_golden_report_has_the_published_columns(report_type: str) -> None:
     """A golden report has the published header and at least two full rows."""
     with (GOLDEN / f"{report_type}.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
-    assert tuple(header) == CATALOGUE.columns_of(report_type), (
+    assert tuple(header) == CATALOGUE.column_names(report_type), (
         f"give tests/golden/{report_type}.csv the columns of layouts.toml, with a cell in each row"
     )
     assert len(rows) > 1

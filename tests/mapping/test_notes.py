@@ -19,7 +19,7 @@ from tests.mapping.expectation import CATALOGUE
 from tests.mapping.gfm import blocks, tables
 from tests.mapping.rows import header_of, row_of
 
-CODES = CATALOGUE.codes
+CODES = CATALOGUE.cell_words
 
 HEADER = ("timestamp", "severity", "ip", "port", "hostname", "tag", "sector")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.bundle.finding import LAYER, ObservedDraft, SerialisedObject
+from shadowserver_connector.bundle.finding_objects import LAYER_OF, ObservedDraft, SerialisedObject
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.countries_and_products import Country
 from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
@@ -36,7 +36,7 @@ def same(made: SerialisedObject, stix: dict[str, Any]) -> None:
     """Fail unless the bytes equal the encoded object of the constructor."""
     assert made.body + b"}" == orjson.dumps(stix)
     assert made.id == stix["id"]
-    assert made.layer == LAYER[stix["type"]]
+    assert made.layer == LAYER_OF[stix["type"]]
 
 
 def test_relationship() -> None:

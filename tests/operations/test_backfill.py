@@ -15,7 +15,7 @@ import pytest
 
 from shadowserver_connector.api.client import ApiOptions, ReportsApi
 from shadowserver_connector.errors import SinkUnavailableError
-from shadowserver_connector.operations.imports import backfill, days_of, fetch_into, list_reports
+from shadowserver_connector.operations.imports import backfill, days_of, fetch_into, wanted_reports
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure
@@ -66,7 +66,7 @@ def test_what_is_listed_for_another_day_fails_by_name() -> None:
     stray = ReportInfo("scan_ssl", DAY_BEFORE, f"{DAY_BEFORE}-scan_ssl-z.csv", id="c")
     answer = SimpleNamespace(list_reports=lambda day, **_: [own, by_name, stray])
     failures: list[Failure] = []
-    found = list(list_reports(answer, ShadowserverSettings(), [DAY], failures.append))  # type: ignore[arg-type]
+    found = list(wanted_reports(answer, ShadowserverSettings(), [DAY], failures.append))  # type: ignore[arg-type]
     assert found == [own, replace(by_name, day=DAY)]
     reason = f"{stray.file}: listed for {DAY}, which is not its day"
     assert failures == [Failure(stray, reason)]
@@ -81,7 +81,7 @@ def test_days_are_imported_one_after_the_other(api: ReportsApi, tmp_path: Path) 
     settings = ShadowserverSettings(archive_dir=archive)
     work = tmp_path / "work"
     work.mkdir()
-    reports = list(list_reports(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
+    reports = list(wanted_reports(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
     results = list(backfill(setup_of(helper), api, settings, reports, work))
     assert sent(helper) == [
         "2024-01-31-scan_ssl-example-net.csv",
@@ -113,7 +113,7 @@ def test_a_backfill_pauses_while_the_disk_is_nearly_full(
     )
     helper = FakeHelper()
     settings = ShadowserverSettings()
-    reports = list(list_reports(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
+    reports = list(wanted_reports(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
     pauses: list[float] = []
     monkeypatch.setattr(Waiter, "pause", lambda waiter, seconds: pauses.append(seconds))
     results = list(backfill(setup_of(helper), api, settings, reports, tmp_path))
@@ -129,7 +129,9 @@ def test_fetch_stops_before_the_disk_is_full(
     api: ReportsApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Finished files are kept; running the same command later fetches the rest."""
-    reports = list(list_reports(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected))
+    reports = list(
+        wanted_reports(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected)
+    )
     wanted = [report for report in reports if report.file != GONE.file]
     looks = count(1)
     monkeypatch.setattr(DiskFloor, "has_room", lambda floor: next(looks) <= 1)
@@ -148,7 +150,9 @@ def test_fetch_stops_before_the_disk_is_full(
 def test_fetch_names_what_fails(api: ReportsApi, tmp_path: Path) -> None:
     """A failed file is named, and the others are kept."""
     failures: list[Failure] = []
-    reports = list(list_reports(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected))
+    reports = list(
+        wanted_reports(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected)
+    )
     kept = list(
         fetch_into(
             api, tmp_path, reports, threads=2, floor=no_floor(tmp_path), failed=failures.append
@@ -162,7 +166,7 @@ def test_fetch_names_what_fails(api: ReportsApi, tmp_path: Path) -> None:
 def test_on_an_executor_the_same_is_sent(api: ReportsApi, tmp_path: Path) -> None:
     """Reports converted ahead on an executor give the same messages, and no file is left behind."""
     settings = ShadowserverSettings()
-    reports = list(list_reports(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
+    reports = list(wanted_reports(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
     in_turn, ahead = FakeHelper(), FakeHelper()
     folders = [tmp_path / name for name in ("in-turn", "ahead")]
     for folder in folders:

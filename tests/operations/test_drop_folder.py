@@ -72,7 +72,7 @@ class Drop:
         """Start as a new process does, with the state that the platform has."""
         setup = setup_of(self.helper, convert)
         self.memory = StateStore(self.helper, setup.session.waiter)
-        self.memory.read()
+        self.memory.confirm_and_read()
         self.drop = DropFolder(
             self.folder,
             ImportContext(
@@ -356,7 +356,7 @@ def test_state_of_a_newer_version_leaves_the_files(tmp_path: Path) -> None:
     newer = json.dumps({"version": 2})
     drop.helper.stored = drop.helper.connector_state = newer
     with pytest.raises(NewerStateError):
-        drop.memory.read()
+        drop.memory.confirm_and_read()
     drop.put(NAME, b"one")
     drop.poll()
     assert drop.files() == {NAME}
@@ -373,7 +373,7 @@ def test_a_reset_leaves_the_files_for_the_next_look(drop: Drop) -> None:
     drop.helper.reset()
     drop.poll(1)
     assert drop.files() == {"done/2024-01-31-scan_vnc-first.csv", NAME}
-    assert drop.memory.was_reset()
+    assert drop.memory.has_noticed_reset()
     assert drop.helper.stored == ""
     drop.restart()
     drop.poll()

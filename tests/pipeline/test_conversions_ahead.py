@@ -129,8 +129,8 @@ def test_of_two_files_of_one_feed_that_arrive_together_one_waits(tmp_path: Path)
         wait(begun)
         for name in ("first", "second"):
             outcome = made.convert(tmp_path / name, INFO, Options(), lambda _: None)
-            assert outcome.over_time is not None
-            gone.append(outcome.over_time["gone"])
+            assert outcome.verdict_counts is not None
+            gone.append(outcome.verdict_counts["gone"])
             comparer.commit(tmp_path / name)
     assert gone[0] > 0
     assert gone[1] == 0

@@ -194,7 +194,7 @@ def test_bomb_is_stopped_by_what_it_writes(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An archive that unpacks to far more than its size is rejected and leaves no file."""
-    monkeypatch.setattr(report_files, "RATIO_FLOOR", 1 << 20)
+    monkeypatch.setattr(report_files, "RATIO_FLOOR_BYTES", 1 << 20)
     zeros = b"0" * (20 << 20)
     if kind == "zip":
         path = _zipped(tmp_path / "x.zip", {"x.csv": zeros})

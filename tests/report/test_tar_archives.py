@@ -74,7 +74,7 @@ def test_bomb_is_stopped_by_what_it_unpacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bomb is stopped, even in an unwanted member; the members before it are read."""
-    monkeypatch.setattr(report_files, "RATIO_FLOOR", 1 << 20)
+    monkeypatch.setattr(report_files, "RATIO_FLOOR_BYTES", 1 << 20)
     for name in ("y.csv", "y.bin"):
         members = {"x.csv": CONTENT, name: bytes(20 << 20)}
         path = _tarred(tmp_path / f"{name}.tgz", members)

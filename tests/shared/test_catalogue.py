@@ -195,7 +195,7 @@ def test_every_published_type_and_column_is_known(catalogue: Catalogue) -> None:
     """The catalogue has exactly the published types, with their columns in order."""
     published = {name: tuple(entry["fields"]) for name, entry in _published().items()}
     assert set(catalogue.types) == set(published)
-    assert {name: catalogue.columns_of(name) for name in published} == published
+    assert {name: catalogue.column_names(name) for name in published} == published
     missing = {column for layout in published.values() for column in layout} - set(
         catalogue.columns
     )
@@ -225,7 +225,7 @@ def test_types_agree_with_the_census(catalogue: Catalogue) -> None:
 def _roles_of(catalogue: Catalogue, column: str) -> dict[str, set[str]]:
     roles: dict[str, set[str]] = {}
     for name in catalogue.types:
-        if column in catalogue.columns_of(name):
+        if column in catalogue.column_names(name):
             roles.setdefault(catalogue.column(name, column).role, set()).add(name)
     return roles
 

@@ -48,9 +48,9 @@ def test_sample_yields_nothing_that_its_columns_do_not_say(tmp_path: Path, file:
     if plan.context.report_type.name.startswith("event"):
         # Older reports of sinkholes had it among the tags.
         told |= cells.get("tags", set())
-    names = plan.context.catalogue.codes.malware
+    names = plan.context.catalogue.cell_words.malware_names
     assert malware <= told | {names.get(name, name) for name in told}
-    assert not [name for name in malware if name in plan.context.catalogue.activities]
+    assert not [name for name in malware if name in plan.context.catalogue.not_malware]
 
 
 def _normal(text: str) -> str:

@@ -34,13 +34,13 @@ def test_groups_name_columns_that_reports_have(group: Group) -> None:
         for name in catalogue.types
         if not group.types or any(fnmatchcase(name, pattern) for pattern in group.types)
     ]
-    columns = {column for name in types or ["special"] for column in catalogue.columns_of(name)}
+    columns = {column for name in types or ["special"] for column in catalogue.column_names(name)}
     assert set(group.columns) <= columns
 
 
 @pytest.mark.parametrize(
     "report_type",
-    [name for name in load_catalogue().types if "http_code" in load_catalogue().columns_of(name)],
+    [name for name in load_catalogue().types if "http_code" in load_catalogue().column_names(name)],
 )
 def test_answers_of_web_servers_are_whole(report_type: str) -> None:
     """The reason fits the status code, and no answer is both chunked and of a length."""

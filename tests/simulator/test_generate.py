@@ -50,7 +50,7 @@ def test_every_type_is_generated_in_its_published_columns(tmp_path: Path, report
     rows, anomalies = _table(tmp_path, _bytes(report_type, 20))
     assert len(rows) == 20
     assert not anomalies.lines()
-    assert tuple(rows[0])[:-1] == load_catalogue().columns_of(report_type)
+    assert tuple(rows[0])[:-1] == load_catalogue().column_names(report_type)
     primary = [
         column.name
         for column in map(
@@ -150,9 +150,9 @@ def test_infections_are_malware_in_sinkholes_and_deeds_in_honeypots(tmp_path: Pa
     """An infection is malware in a sinkhole's report, and an activity in a honeypot's."""
     sinkhole, _ = _table(tmp_path, _bytes("event4_sinkhole", 60))
     honeypot, _ = _table(tmp_path, _bytes("event4_honeypot_brute_force", 60))
-    activities = load_catalogue().activities
-    assert not [row["infection"] for row in sinkhole if row["infection"] in activities]
-    assert all(row["infection"] in activities for row in honeypot)
+    not_malware = load_catalogue().not_malware
+    assert not [row["infection"] for row in sinkhole if row["infection"] in not_malware]
+    assert all(row["infection"] in not_malware for row in honeypot)
 
 
 def test_cells_vary_as_in_real_reports(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ from shadowserver_connector.api.download import (
 )
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.report_files import MAX_REPORT_BYTES
 from shadowserver_connector.settings.load import Settings
 from shadowserver_connector.settings.network import Network
 from shadowserver_connector.settings.sections import API_URL, DOWNLOAD_URL
@@ -49,8 +50,6 @@ from shadowserver_connector.waiting import RetryLaterError, RetryPolicy
 
 T = TypeVar("T")
 
-# A million rows, as single files have had, take 0.3 to 2.4 GB (docs/scaling.md).
-MAX_REPORT_BYTES = 8 * 1024**3
 # A full list of 1,000 reports has about 400 KB.
 _MAX_ANSWER_BYTES = 4 * 1024**2
 # Seconds for the whole of an answer, or the time-out where that is longer: 3 KB a second for a
@@ -176,29 +175,34 @@ class ReportsApi:
         """Return the names of the subscriber's report lists; empty if nothing is subscribed."""
         return self._ask("reports/subscribed", answers.read_names)
 
-    def types(self) -> list[str]:
+    def available_types(self) -> list[str]:
         """Return the report types that the subscriber can get; empty if nothing is subscribed."""
         return self._ask("reports/types", answers.read_names)
 
     def list_reports(
-        self, day: date, *, lists: Sequence[str] = (), types: Sequence[str] = (), limit: int = 1000
+        self,
+        day: date,
+        *,
+        lists: Sequence[str] = (),
+        types: Sequence[str] = (),
+        answer_limit: int = 1000,
     ) -> list[ReportInfo]:
         """Return all reports that cover a day, sorted by type, list and file.
 
-        ``lists`` and ``types`` narrow it down; empty means all. The API cuts an answer at
-        ``limit``: a day that reaches it is queried type by type. Raises ApiUnavailableError if a
-        single type reaches the limit too, because its list may be incomplete.
+        ``lists`` and ``types`` narrow it down; empty means all. An answer has at most
+        ``answer_limit`` reports: a day that reaches it is queried type by type. Raises
+        ApiUnavailableError if a single type reaches it too, because its list may be incomplete.
         """
-        found = self._list(day, lists, types, limit)
+        found = self._list(day, lists, types, answer_limit)
         # No paging is known: a narrower question is the only way to the rest.
-        if len(found) >= limit:
+        if len(found) >= answer_limit:
             # The API's list of types may lack one that the day has.
-            wanted = set(types or self.types()) | {report.type for report in found}
+            wanted = set(types or self.available_types()) | {report.type for report in found}
             # Reports of a type that cannot be queried are kept from the first answer.
             found += [
                 report
                 for name in sorted(wanted)
-                for report in self._list_type(day, lists, name, limit)
+                for report in self._list_type(day, lists, name, answer_limit)
             ]
         # The API promises no order, and a report may have been listed by its type as well.
         return sorted(set(found), key=attrgetter("type", "list", "file", "id"))
@@ -235,20 +239,20 @@ class ReportsApi:
         return self._retry.call(f"download of {report.file}", attempt)
 
     def _list_type(
-        self, day: date, lists: Sequence[str], name: str, limit: int
+        self, day: date, lists: Sequence[str], name: str, answer_limit: int
     ) -> list[ReportInfo]:
-        found = self._list(day, lists, (name,), limit)
-        if len(found) >= limit:
+        found = self._list(day, lists, (name,), answer_limit)
+        if len(found) >= answer_limit:
             raise ApiUnavailableError(
-                f"reports/list: {day} has {limit} reports or more of type {name}, as many as one "
-                "answer holds; narrow it down with SHADOWSERVER_REPORT_NAMES"
+                f"reports/list: {day} has {answer_limit} reports or more of type {name}, as many "
+                "as one answer holds; narrow it down with SHADOWSERVER_REPORT_NAMES"
             )
         return found
 
     def _list(
-        self, day: date, lists: Sequence[str], types: Sequence[str], limit: int
+        self, day: date, lists: Sequence[str], types: Sequence[str], answer_limit: int
     ) -> list[ReportInfo]:
-        fields: dict[str, object] = {"date": day.isoformat(), "limit": limit}
+        fields: dict[str, object] = {"date": day.isoformat(), "limit": answer_limit}
         if lists:
             fields["reports"] = list(lists)
         if types:

@@ -9,27 +9,27 @@ from typing import Final, NamedTuple, Protocol
 import orjson
 
 from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
-from shadowserver_connector.bundle.finding import (
-    CONTAINED,
-    LAYER,
-    LAYERS,
+from shadowserver_connector.bundle.finding_objects import (
+    CONTAINED_LAYERS,
+    LAYER_COUNT,
+    LAYER_OF,
     ChunkCapacity,
-    Finding,
+    FindingObjects,
     LabelSets,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
     SizeEstimator,
-    merge_labels,
+    flatten_label_sets,
+    merge_label_sets,
     merge_observed,
-    united_labels,
 )
 from shadowserver_connector.bundle.large_findings import split_finding
 from shadowserver_connector.memory_limits import HELD_BACK_BYTES
 
 # A tuple, because each new object of a finding is looked up in it.
-_IS_CONTAINED: Final = tuple(layer in CONTAINED for layer in range(LAYERS))
-_INDICATOR: Final = LAYER["indicator"]
+_IS_CONTAINED: Final = tuple(layer in CONTAINED_LAYERS for layer in range(LAYER_COUNT))
+_INDICATOR: Final = LAYER_OF["indicator"]
 
 # Settings start at 64 KiB; this is for callers that create their own `Options`.
 MIN_CHUNK_BYTES: Final = 16 * 1024
@@ -98,7 +98,7 @@ class _ChunkInProgress:
     def __len__(self) -> int:
         return len(self.objects) + len(self.observed) + len(self.notes)
 
-    def add(self, finding: Finding, fresh: Sequence[SerialisedObject], size: int) -> None:
+    def add(self, finding: FindingObjects, fresh: Sequence[SerialisedObject], size: int) -> None:
         """Add a finding of ``size`` bytes; ``fresh`` are its objects that the chunk lacks."""
         self.must_be_emitted = True
         self.rows += finding.rows
@@ -119,7 +119,7 @@ class _ChunkInProgress:
                     labels[stix_id] = new
                 # Rows with the same tags mostly share one tuple (`LabelCache`): nothing to merge.
                 elif known is not new:
-                    labels[stix_id] = merge_labels(known, new)
+                    labels[stix_id] = merge_label_sets(known, new)
         for seen in finding.observed:
             earlier = observed.get(seen.refs)
             observed[seen.refs] = seen if earlier is None else merge_observed(earlier, seen)
@@ -129,7 +129,7 @@ class _ChunkInProgress:
             if not note.recurs:
                 self.notes_to_send.add(note.id)
 
-    def _raise_scores(self, finding: Finding) -> None:
+    def _raise_scores(self, finding: FindingObjects) -> None:
         for stix_id, serialised in finding.objects.items():
             if serialised.score is not None and stix_id in self.objects:
                 known = self.objects[stix_id]
@@ -195,7 +195,7 @@ class ChunkBuilder:
         self.repeated_rows = 0
         """Rows whose Note was already in the chunk."""
 
-    def add(self, finding: Finding) -> int:
+    def add(self, finding: FindingObjects) -> int:
         """Add a finding to the open chunk or to a new one; return how much had to be left out.
 
         A finding that fits in no chunk is divided. Objects that do not fit even then are left out,
@@ -210,7 +210,7 @@ class ChunkBuilder:
                 left_out += 1
         return left_out
 
-    def _add(self, finding: Finding) -> bool:
+    def _add(self, finding: FindingObjects) -> bool:
         """Add a finding as a whole; if it fits in no chunk, do nothing and return ``False``."""
         known = self._open.objects
         fresh = [each for stix_id, each in finding.objects.items() if stix_id not in known]
@@ -237,7 +237,7 @@ class ChunkBuilder:
         self._open.add(finding, fresh, size)
         return True
 
-    def _gather(self, finding: Finding, size: int) -> None:
+    def _gather(self, finding: FindingObjects, size: int) -> None:
         """Move the finding's Observed-Data from chunks that are held back to the open one.
 
         One for which the open chunk has no room stays, so that OpenCTI gets it twice.
@@ -254,7 +254,7 @@ class ChunkBuilder:
                     now.observed[refs] = there.observed.pop(refs)
                     now.size += more
 
-    def _new_refs(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> list[str]:
+    def _new_refs(self, finding: FindingObjects, fresh: Sequence[SerialisedObject]) -> list[str]:
         known = self._part_refs
         refs = [each.id for each in fresh if _IS_CONTAINED[each.layer] and each.id not in known]
         if finding.notes:
@@ -267,12 +267,12 @@ class ChunkBuilder:
             self._held_back.append(self._open)
         self._release(len(self._held_back))
 
-    def _fits_any_chunk(self, finding: Finding, size: int) -> bool:
+    def _fits_any_chunk(self, finding: FindingObjects, size: int) -> bool:
         """Tell whether a new chunk has room for a finding of so many bytes."""
         objects = len(finding.objects) + len(finding.observed) + len(finding.notes)
         return objects <= self._capacity.objects and size <= self._capacity.size
 
-    def _fits_open_chunk(self, finding: Finding, fresh: int, size: int) -> bool:
+    def _fits_open_chunk(self, finding: FindingObjects, fresh: int, size: int) -> bool:
         now = self._open
         objects = len(now) + fresh + len(finding.observed) + len(finding.notes)
         return objects <= self._max_objects and now.size + size <= self._max_bytes
@@ -304,7 +304,7 @@ class ChunkBuilder:
         del self._held_back[:number]
 
 
-def _count_repeated_rows(finding: Finding, notes: Container[str]) -> int:
+def _count_repeated_rows(finding: FindingObjects, notes: Container[str]) -> int:
     """Return how many rows have a Note identical to an earlier one."""
     repeated = 0
     met = set()
@@ -319,27 +319,27 @@ def _build_chunk(
     content: _ChunkInProgress, containers: ContainerWriter, *, only_part: bool
 ) -> Chunk:
     labels = _LabelWriter(b',"labels":')
-    layers: list[list[ChunkObject]] = [[] for _ in range(LAYERS)]
+    layers: list[list[ChunkObject]] = [[] for _ in range(LAYER_COUNT)]
     _add_objects(layers, content, labels)
     _add_observed(layers, content, containers, labels)
     notes = content.notes.values()
     # An attached Note refers to the Report, any other may be referred to by it. Of two objects that
     # refer to each other, OpenCTI's client drops one reference.
-    layers[LAYER["note"]] += [
+    layers[LAYER_OF["note"]] += [
         _encode_note(
             note, note.refs or (containers.author,), labels.end(content.labels.get(note.id))
         )
         for note in notes
         if not note.attached
     ]
-    refs = [each.id for layer in CONTAINED for each in layers[layer]]
+    refs = [each.id for layer in CONTAINED_LAYERS for each in layers[layer]]
     refs += [note.id for note in notes if note.contained]
-    layers[LAYER["report"]].append(containers.report(content.part, refs))
+    layers[LAYER_OF["report"]].append(containers.report(content.part, refs))
     # For each copy of a Case that is sent, OpenCTI loads all its references. So with several parts
     # the Case names only the Reports.
     case = containers.case(content.part, refs, only_part=only_part)
     if case is not None:
-        layers[LAYER["case-incident"]].append(case)
+        layers[LAYER_OF["case-incident"]].append(case)
     notes_to = containers.note_refs(content.part)
     attached = [
         _encode_note(note, (*notes_to, *note.refs), labels.end(content.labels.get(note.id)))
@@ -396,6 +396,6 @@ class _LabelWriter:
         written = self._known.get(labels)
         if written is None:
             written = self._known[labels] = (
-                self._member + orjson.dumps(united_labels(labels)) + b"}"
+                self._member + orjson.dumps(flatten_label_sets(labels)) + b"}"
             )
         return written

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from shadowserver_connector.bundle.finding import (
+from shadowserver_connector.bundle.finding_objects import (
     ChunkCapacity,
-    Finding,
+    FindingObjects,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
@@ -20,7 +20,7 @@ class _Piece:
     """Part of a finding that fits in a chunk, with everything it refers to."""
 
     def __init__(self) -> None:
-        self.finding = Finding()
+        self.finding = FindingObjects()
         self.count = 0
         self.size = 0
 
@@ -33,8 +33,8 @@ class _Piece:
 
 
 def split_finding(
-    finding: Finding, sizes: SizeEstimator, capacity: ChunkCapacity
-) -> tuple[list[Finding], int]:
+    finding: FindingObjects, sizes: SizeEstimator, capacity: ChunkCapacity
+) -> tuple[list[FindingObjects], int]:
     """Return findings that each fit in a chunk, and how many objects are in none of them.
 
     Each contains what it refers to, so some objects are in several. If the references of a Note or
@@ -53,7 +53,9 @@ def split_finding(
 class _FindingSplitter:
     """Divides one finding: what is added goes into the last piece, or else into a new one."""
 
-    def __init__(self, finding: Finding, sizes: SizeEstimator, capacity: ChunkCapacity) -> None:
+    def __init__(
+        self, finding: FindingObjects, sizes: SizeEstimator, capacity: ChunkCapacity
+    ) -> None:
         self._whole = finding
         self._sizes = sizes
         self._capacity = capacity
@@ -165,7 +167,7 @@ class _FindingSplitter:
             self._pieces.append(self._piece)
         self._piece = _Piece()
 
-    def pieces(self) -> list[Finding]:
+    def pieces(self) -> list[FindingObjects]:
         """Return the pieces with their labels. The last one completes the rows, and counts them."""
         self._close()
         findings = [piece.finding for piece in self._pieces]

@@ -25,31 +25,33 @@ _NAME: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Activities:
-    """Names of activities, services, sensors, lists and whole classes of malware."""
+class NotMalware:
+    """What columns of malware name besides malware: activities, services, sensors, lists."""
 
     words: frozenset[str]
     """Names as a whole, in lower case, their parts joined by hyphens."""
     forms: tuple[str, ...]
     """What other names begin or end with: one ``*``, at the end or the beginning."""
-    families: frozenset[str] = frozenset()
+    malware_families: frozenset[str] = frozenset()
     """Names of such a form that are families of malware nonetheless."""
 
     def __contains__(self, cell: str) -> bool:
-        """Tell whether a cell names an activity; spaces and underscores count as hyphens."""
+        """Tell whether a cell names no malware; spaces and underscores count as hyphens."""
         name = _BETWEEN_WORDS.sub("-", cell.strip().lower())
         if name in self.words:
             return True
-        return name not in self.families and any(fnmatchcase(name, form) for form in self.forms)
+        return name not in self.malware_families and any(
+            fnmatchcase(name, form) for form in self.forms
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Codes:
-    """What codes in cells mean, for people."""
+class CellWords:
+    """What Notes write instead of a cell: words for codes, and one name for each malware."""
 
     words: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...]
     """Globs of columns, and code in capitals -> the text shown for it; empty if it says nothing."""
-    malware: Mapping[str, str]
+    malware_names: Mapping[str, str]
     """Another name of a malware, in lower case -> the name it always gets."""
 
     def words_of(self, column: str) -> Mapping[str, str]:
@@ -78,7 +80,7 @@ _CONTENT: Final = frozenset(["url", "file"])
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class PartyBehaviour:
     """What a party does."""
 
     name: str
@@ -99,7 +101,7 @@ class Meaning:
     name: str
     text: str
     """Readable: ``exposed asset``."""
-    does: Deed
+    does: PartyBehaviour
     own: bool
     """It belongs to the subscriber, or to somebody whom they are responsible for."""
     described: bool
@@ -187,7 +189,7 @@ class ReportType:
 OTHER_LINKS: Final = ("observed-data", "network-traffic")
 """What links the objects of a row, apart from relationships."""
 
-LINK_ENDS: Final = ("", "primary", "bystander", "called")
+FAR_ENDS: Final = ("", "primary", "bystander", "called")
 """What the end of a relationship may be: whatever; the address that a row is about; a harmless
 machine that thousands of rows name; the name of a sinkholed controller."""
 
@@ -204,8 +206,8 @@ class LinkKind:
     """STIX types; none, any."""
     targets: tuple[str, ...]
     """STIX types."""
-    end: str
-    """One of ``LINK_ENDS``: what the end that is not the row's own must be."""
+    far_end: str
+    """One of ``FAR_ENDS``: what the end that is not the row's own must be."""
     needed: bool
     """Whether nothing else in a row expresses it."""
     said_by: tuple[str, ...]
@@ -219,13 +221,13 @@ class LinkKind:
     why: str
     """Why it is needed, or is not."""
 
-    def fits(self, relationship: str, source: str, target: str, end: str) -> bool:
+    def fits(self, relationship: str, source: str, target: str, far_end: str) -> bool:
         """Tell whether a relationship between objects of these STIX types is of this kind."""
         return (
             relationship == self.relationship
             and target in self.targets
             and (source in self.sources or not self.sources)
-            and self.end in ("", end)
+            and self.far_end in ("", far_end)
         )
 
 
@@ -240,7 +242,7 @@ class Catalogue:
     valid_days: Mapping[str, int]
     """Kind of observable, one of ``INDICATED_KINDS`` -> days that an Indicator is valid for."""
     families: Mapping[str, Family]
-    activities: Activities
+    not_malware: NotMalware
     """Cells of malware columns that name an activity or a list, not a malware."""
     columns: Mapping[str, Column]
     """Published columns as read if no override says otherwise."""
@@ -276,8 +278,7 @@ class Catalogue:
     """What the cells of a finding are if a column does not say so."""
     links: tuple[LinkKind, ...]
     """Kinds of relationships; the first that matches counts."""
-    codes: Codes
-    """What codes in cells mean."""
+    cell_words: CellWords
     last_order: int
     """Order of a column about which nothing is known."""
 
@@ -297,7 +298,7 @@ class Catalogue:
         return replace(report_type, primary=candidates[0])
 
     @property
-    def type_names(self) -> Mapping[str, str]:
+    def current_type_names(self) -> Mapping[str, str]:
         """Every name that a known report type has or had -> its name."""
         return {**self.earlier_types, **{name: name for name in self.types}}
 
@@ -369,16 +370,17 @@ class Catalogue:
         return column.finding or self.findings.part(column.role, meaning)
 
     def meaning(self, report_type: ReportType, party: str) -> Meaning:
+        """Return what a party is in a report type: ``other`` if neither it nor the usual says."""
         usual = self.party_meanings.get(party, "other")
         return self.meanings[report_type.parties.get(party, usual)]
 
-    def columns_of(self, report_type: str) -> tuple[str, ...]:
+    def column_names(self, report_type: str) -> tuple[str, ...]:
         """Return a type's columns in published order; none for an unknown type."""
         return self.layouts.get(report_type, ())
 
     def parties_with_address(self, report_type: str) -> frozenset[str]:
         """Return the parties for which a known type has an address column."""
-        columns = (self.column(report_type, name) for name in self.columns_of(report_type))
+        columns = (self.column(report_type, name) for name in self.column_names(report_type))
         return frozenset(column.party for column in columns if column.role in ADDRESS_ROLES)
 
     def parties_with_endpoint(self, report_type: str) -> frozenset[str]:
@@ -389,7 +391,7 @@ class Catalogue:
             if fnmatchcase(report_type, glob)
             for name in names
         ]
-        names = (*self.columns_of(report_type), *earlier)
+        names = (*self.column_names(report_type), *earlier)
         columns = (self.column(report_type, name) for name in names)
         return frozenset(column.party for column in columns if column.role in LOCATING_ROLES)
 

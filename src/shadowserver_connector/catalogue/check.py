@@ -8,14 +8,14 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from shadowserver_connector.catalogue.catalogue import (
+    FAR_ENDS,
     INDICATOR_RULES,
-    LINK_ENDS,
     OTHER_LINKS,
     SEVERITIES,
     TRAFFIC_KINDS,
-    Activities,
     Catalogue,
     Family,
+    NotMalware,
     ReportType,
 )
 from shadowserver_connector.catalogue.columns import (
@@ -35,7 +35,7 @@ def check(catalogue: Catalogue) -> None:
     """
     for find in (
         # Layouts before types, whose parties are what their columns locate.
-        *(_roles, _activities, _families, _layouts, _types, _overrides, _patterns),
+        *(_roles, _not_malware, _families, _layouts, _types, _overrides, _patterns),
         *(_meanings, _findings, _links, _earlier),
     ):
         for complaint in find(catalogue):
@@ -50,11 +50,11 @@ def _roles(catalogue: Catalogue) -> Iterator[str]:
 
 def _meanings(catalogue: Catalogue) -> Iterator[str]:
     for meaning in catalogue.meanings.values():
-        deed = meaning.does
-        where = f"meanings.toml: deeds.{deed.name}:"
-        if deed.indicator not in INDICATOR_RULES:
-            yield f"{where} indicator {deed.indicator} is none of {', '.join(INDICATOR_RULES)}"
-        if deed.indicator != "never" and not deed.scored:
+        behaviour = meaning.does
+        where = f"meanings.toml: behaviours.{behaviour.name}:"
+        if behaviour.indicator not in INDICATOR_RULES:
+            yield f"{where} indicator {behaviour.indicator} is none of {', '.join(INDICATOR_RULES)}"
+        if behaviour.indicator != "never" and not behaviour.scored:
             yield f"{where} an Indicator, but no score"
     for party, name in catalogue.party_meanings.items():
         if name not in catalogue.meanings:
@@ -83,8 +83,8 @@ def _findings(catalogue: Catalogue) -> Iterator[str]:
 def _links(catalogue: Catalogue) -> Iterator[str]:
     for kind in catalogue.links:
         where = f"links.toml: {kind.name}:"
-        if kind.end not in LINK_ENDS:
-            yield f"{where} end {kind.end} is none of {', '.join(filter(None, LINK_ENDS))}"
+        if kind.far_end not in FAR_ENDS:
+            yield f"{where} far_end {kind.far_end} is none of {', '.join(filter(None, FAR_ENDS))}"
         for sayer in kind.said_by:
             if sayer not in OTHER_LINKS:
                 yield f"{where} said_by {sayer} is none of {', '.join(OTHER_LINKS)}"
@@ -97,7 +97,7 @@ def _links(catalogue: Catalogue) -> Iterator[str]:
                 first = next(
                     one
                     for one in catalogue.links
-                    if one.fits(kind.relationship, source, target, kind.end)
+                    if one.fits(kind.relationship, source, target, kind.far_end)
                 )
                 if first is not kind:
                     yield f"{where} never reached: {first.name} stands before it and fits {target}"
@@ -133,14 +133,14 @@ def _readings(catalogue: Catalogue) -> Iterator[tuple[str, Column]]:
         yield f"patterns.toml: {pattern.name}", pattern
 
 
-def _activities(catalogue: Catalogue) -> Iterator[str]:
-    forms = catalogue.activities.forms
+def _not_malware(catalogue: Catalogue) -> Iterator[str]:
+    forms = catalogue.not_malware.forms
     for form in forms:
         if form.count("*") != 1 or not (form.startswith("*-") or form.endswith("-*")):
-            yield f"activities.toml: {form}: a form begins with *- or ends with -*"
-    for word in sorted(catalogue.activities.words):
-        if word in Activities(frozenset(), forms):
-            yield f"activities.toml: {word}: a form covers it; keep one"
+            yield f"not_malware.toml: {form}: a form begins with *- or ends with -*"
+    for word in sorted(catalogue.not_malware.words):
+        if word in NotMalware(frozenset(), forms):
+            yield f"not_malware.toml: {word}: a form covers it; keep one"
 
 
 def _families(catalogue: Catalogue) -> Iterator[str]:

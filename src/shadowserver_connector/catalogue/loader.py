@@ -11,13 +11,13 @@ from typing import Any
 
 from shadowserver_connector.catalogue.catalogue import (
     INDICATED_KINDS,
-    Activities,
     Catalogue,
-    Codes,
-    Deed,
+    CellWords,
     Family,
     LinkKind,
     Meaning,
+    NotMalware,
+    PartyBehaviour,
     ReportType,
 )
 from shadowserver_connector.catalogue.check import check
@@ -32,8 +32,8 @@ HIGHEST_SCORE = 100
 """The highest score that OpenCTI knows."""
 _LONGEST_VALID = 3650
 """Days."""
-KINDS_OF_ACTIVITIES = ("deeds", "places", "classes", "services", "weaknesses")
-"""Lists of words in ``activities.toml``."""
+WORD_LISTS = ("activities", "places", "classes", "services", "weaknesses")
+"""Lists of words in ``not_malware.toml``."""
 
 
 def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
@@ -57,8 +57,8 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         party_meanings=meanings.entry("parties").all_texts(),
         valid_days=_valid_days(meanings.entry("valid_days")),
         families=families,
-        activities=_activities(
-            Entry("activities.toml", "activities", documents["activities.toml"])
+        not_malware=_not_malware(
+            Entry("not_malware.toml", "not_malware", documents["not_malware.toml"])
         ),
         columns=columns,
         overrides=_overrides(top["overrides.toml"], columns, sections),
@@ -83,7 +83,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         },
         findings=_findings(top["findings.toml"]),
         links=tuple(map(_link, top["links.toml"].entries())),
-        codes=_codes(top["codes.toml"]),
+        cell_words=_cell_words(top["cell_words.toml"]),
         last_order=len(sections) * SECTION,
     )
     # Which parties have an address is known from the columns, which only a catalogue can look up.
@@ -106,11 +106,11 @@ def _without_unlocated_parties(catalogue: Catalogue) -> dict[str, ReportType]:
     return types
 
 
-def _activities(top: Entry) -> Activities:
-    words = frozenset(word for kind in KINDS_OF_ACTIVITIES for word in top.texts(kind))
-    activities = Activities(words, top.texts("forms"), frozenset(top.texts("families")))
+def _not_malware(top: Entry) -> NotMalware:
+    words = frozenset(word for kind in WORD_LISTS for word in top.texts(kind))
+    names = NotMalware(words, top.texts("forms"), frozenset(top.texts("malware_families")))
     top.done()
-    return activities
+    return names
 
 
 def _words(top: Entry, field: str) -> frozenset[str]:
@@ -147,7 +147,7 @@ def _link(entry: Entry) -> LinkKind:
         relationship=entry.text("relationship"),
         sources=entry.texts("source"),
         targets=entry.texts("target"),
-        end=entry.text("end", ""),
+        far_end=entry.text("far_end", ""),
         needed=entry.flag("needed"),
         said_by=entry.texts("said_by"),
         alone=entry.flag("alone", default=True),
@@ -156,7 +156,7 @@ def _link(entry: Entry) -> LinkKind:
     )
 
 
-def _codes(top: Entry) -> Codes:
+def _cell_words(top: Entry) -> CellWords:
     words = []
     malware: dict[str, str] = {}
     for entry in top.entries():
@@ -164,17 +164,19 @@ def _codes(top: Entry) -> Codes:
             malware |= entry.names("names")
         else:
             words.append((entry.texts("columns"), entry.table("words")))
-    return Codes(tuple(words), malware)
+    return CellWords(tuple(words), malware)
 
 
 def _meanings(top: Entry) -> dict[str, Meaning]:
     score = top.number("score", HIGHEST_SCORE)
-    deeds = {deed.name: deed for deed in map(_deed, top.entry("deeds").entries())}
-    return {entry.key: _meaning(entry, deeds, score) for entry in top.entry("meanings").entries()}
+    behaviours = {each.name: each for each in map(_behaviour, top.entry("behaviours").entries())}
+    return {
+        entry.key: _meaning(entry, behaviours, score) for entry in top.entry("meanings").entries()
+    }
 
 
-def _deed(entry: Entry) -> Deed:
-    return Deed(
+def _behaviour(entry: Entry) -> PartyBehaviour:
+    return PartyBehaviour(
         entry.key,
         entry.text("text"),
         entry.flag("scored"),
@@ -183,17 +185,17 @@ def _deed(entry: Entry) -> Deed:
     )
 
 
-def _meaning(entry: Entry, deeds: Mapping[str, Deed], score: int) -> Meaning:
+def _meaning(entry: Entry, behaviours: Mapping[str, PartyBehaviour], score: int) -> Meaning:
     does = entry.text("does")
-    if does not in deeds:
-        raise entry.error(f"does {does} is none of {', '.join(deeds)}")
+    if does not in behaviours:
+        raise entry.error(f"does {does} is none of {', '.join(behaviours)}")
     return Meaning(
         name=entry.key,
         text=entry.text("text"),
-        does=deeds[does],
+        does=behaviours[does],
         own=entry.flag("own"),
         described=entry.flag("described", default=True),
-        score=score if deeds[does].scored else None,
+        score=score if behaviours[does].scored else None,
     )
 
 
@@ -340,8 +342,8 @@ FILES = (
     "families.toml",
     "findings.toml",
     "links.toml",
-    "codes.toml",
-    "activities.toml",
+    "cell_words.toml",
+    "not_malware.toml",
     "columns.toml",
     "overrides.toml",
     "patterns.toml",

@@ -127,10 +127,10 @@ def history(
 ) -> None:
     """Show what was reported about an address, network, host name, CVE or type, and when."""
     from shadowserver_connector.cli.question_commands import history as command
-    from shadowserver_connector.connector.state_store import state_directory
+    from shadowserver_connector.connector.history_store import history_directory
 
     def work() -> int:
-        folder = directory or state_directory(loaded_settings(config).settings)
+        folder = directory or history_directory(loaded_settings(config).settings)
         return command(folder, asked, longest, form=form_of(as_json, as_csv))
 
     run_command(work)

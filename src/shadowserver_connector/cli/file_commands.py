@@ -71,7 +71,7 @@ def show_results(results: Sequence[Outcome | Failure], out: Path, *, form: Outpu
         )
     else:
         outcomes.sort(key=lambda outcome: (outcome.info.day, outcome.info.type, outcome.info.file))
-        compared = any(outcome.over_time is not None for outcome in outcomes)
+        compared = any(outcome.verdict_counts is not None for outcome in outcomes)
         headings = (*HEADINGS, *HEADINGS_OVER_TIME) if compared else HEADINGS
         print_table(headings, [_row(outcome, out) for outcome in outcomes], form)
         if outcomes:
@@ -90,7 +90,7 @@ def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
         outcome.rows - outcome.empty,
         sum(outcome.objects.values()),
         folder.name,
-        *(outcome.over_time or {}).values(),
+        *(outcome.verdict_counts or {}).values(),
     )
 
 
@@ -111,14 +111,14 @@ def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> No
 def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:
     plain = asdict(outcome)
     info = plain.pop("info")
-    over_time = plain.pop("over_time") or {}
+    verdict_counts = plain.pop("verdict_counts") or {}
     return {
         "file": info["file"],
         "type": info["type"],
         "day": outcome.info.day.isoformat(),
         "folder": str(report_folder(out, outcome.info)),
         **plain,
-        **over_time,
+        **verdict_counts,
     }
 
 

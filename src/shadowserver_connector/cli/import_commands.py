@@ -28,8 +28,8 @@ from shadowserver_connector.cli.console import (
 from shadowserver_connector.cli.file_commands import show_results
 from shadowserver_connector.cli.usage import create_folder
 from shadowserver_connector.connector.estimates import OBJECTS_PER_SECOND, estimate
+from shadowserver_connector.connector.history_store import open_comparer
 from shadowserver_connector.connector.importer import ImportSetup, Result
-from shadowserver_connector.connector.state_store import open_comparer
 from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.operations.imports import backfill as import_days
@@ -37,7 +37,7 @@ from shadowserver_connector.operations.imports import (
     days_of,
     fetch_into,
     import_files,
-    list_reports,
+    wanted_reports,
 )
 from shadowserver_connector.operations.reachability import register_silently
 from shadowserver_connector.pipeline.batch import convert_all, unread
@@ -101,7 +101,7 @@ def backfill(
         state = load_state(setup.session.helper.get_state())
         reports = [
             report
-            for report in list_reports(api, settings, days_of(first, last), misdated.append)
+            for report in wanted_reports(api, settings, days_of(first, last), misdated.append)
             if not is_done(state, report)
         ]
         expected = estimate(reports, api.stats(first, last), setup.options)
@@ -218,7 +218,7 @@ def fetch(
     settings = loaded.settings.shadowserver
     failures: list[Failure] = []
     with open_api(loaded.settings) as api, progress() as bar:
-        reports = list(list_reports(api, settings, days_of(first, last), failures.append))
+        reports = list(wanted_reports(api, settings, days_of(first, last), failures.append))
         number = len(reports) + len(failures)
         create_folder(archive)
         task = bar.add_task("downloading", total=None)

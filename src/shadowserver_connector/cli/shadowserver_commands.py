@@ -68,7 +68,7 @@ def types(settings: Settings | None, *, form: OutputFormat) -> int:
     names = sorted(catalogue.types)
     if settings is not None:
         with open_api(settings) as api:
-            names = sorted(api.types())
+            names = sorted(api.available_types())
         if not names:
             err.print("Shadowserver accepts the key, but no report type is subscribed.")
     found = [catalogue.report_type(name) for name in names]

@@ -77,7 +77,7 @@ def _run(run: Run | None) -> str:
     return (
         f"{_time(run.started)}{ended}: {run.done:,}{of} reports done, {run.skipped:,} skipped, "
         f"{run.failed:,} failed; {counted(run.findings, 'finding')}"
-        f"{bracketed(run.over_time)}, "
+        f"{bracketed(run.verdict_counts)}, "
         f"{counted(run.objects, 'object')}"
     )
 

@@ -243,7 +243,7 @@ def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:
         "severity": outcome.severity,
         "rows": outcome.rows,
         "findings": outcome.findings,
-        **verdict_fields(outcome.over_time),
+        **verdict_fields(outcome.verdict_counts),
         "objects": sum(outcome.objects.values()),
         "oddities": sum(outcome.oddities.values()),
         "bytes": outcome.size,

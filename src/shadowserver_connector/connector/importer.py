@@ -113,7 +113,7 @@ class DaySummary:
             case Outcome():
                 self.imported += 1
                 self.findings += result.findings
-                self.verdict_counts.update(result.over_time or {})
+                self.verdict_counts.update(result.verdict_counts or {})
             case Failure():
                 self.failures.append(result)
             case Skipped():
@@ -242,30 +242,13 @@ class ReportImporter:
     def _import(
         self, report: ReportInfo, obtain: Callable[[], ObtainedFile], delivery: Delivery
     ) -> Result:
-        setup, ledger = self._setup, self._setup.ledger
         file = None
         try:
             file = obtain()
             result = self._convert_and_send(report, file, delivery)
-            # Before the ledger: a report that is imported again gets the same verdicts, but one
-            # that is done is never compared again, and the history would lack its findings.
-            if setup.comparer is not None:
-                commit = partial(setup.comparer.commit, file.path)
-                setup.session.waiter.until_disk_has_room(commit)
-            # Before the ledger, too: a report that is done is not downloaded again.
-            log = setup.session.waiter.log
-            archive_if_configured(setup.archive, report, file.path, file.sha256, log)
-            ledger.done(report, file.sha256)
+            self._record(report, file)
         except Exception as error:
-            if setup.comparer is not None and file is not None:
-                setup.comparer.discard(file.path)
-            if isinstance(error, NotReadyError) and ledger.postpone(report):
-                return Skipped(report, "Still empty, requested again in the next run")
-            if is_disk_full(error):
-                # Every other report would fail too, through no fault of its own.
-                raise
-            times, cause = ledger.failed(report), type(error).__name__
-            return Failure(report, _reason(error, report, file), times, cause)
+            return self._give_up(report, file, error)
         return result
 
     def _convert_and_send(
@@ -277,6 +260,33 @@ class ReportImporter:
         return setup.convert(
             file.path, report, setup.options, lambda chunk: delivery.send(chunk, file.path)
         )
+
+    def _record(self, report: ReportInfo, file: ObtainedFile) -> None:
+        """Add a delivered report to the history, to the archive, and only then to the ledger.
+
+        One that is done is never downloaded or compared again: the others would lack it for good.
+        One that is imported again gets the same verdicts.
+        """
+        setup = self._setup
+        if setup.comparer is not None:
+            commit = partial(setup.comparer.commit, file.path)
+            setup.session.waiter.until_disk_has_room(commit)
+        log = setup.session.waiter.log
+        archive_if_configured(setup.archive, report, file.path, file.sha256, log)
+        setup.ledger.done(report, file.sha256)
+
+    def _give_up(self, report: ReportInfo, file: ObtainedFile | None, error: Exception) -> Result:
+        """Return what becomes of a report that an error ended. Raises the error of a full disk."""
+        setup = self._setup
+        if setup.comparer is not None and file is not None:
+            setup.comparer.discard(file.path)
+        if isinstance(error, NotReadyError) and setup.ledger.postpone(report):
+            return Skipped(report, "Still empty, requested again in the next run")
+        if is_disk_full(error):
+            # Every other report would fail too, through no fault of its own.
+            raise error
+        times, cause = setup.ledger.failed(report), type(error).__name__
+        return Failure(report, _reason(error, report, file), times, cause)
 
     def _day_of(self, day: date) -> tuple[Delivery, DaySummary]:
         if day not in self._days:

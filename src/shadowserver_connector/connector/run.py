@@ -25,19 +25,19 @@ from shadowserver_connector.connector.events import (
     ReportsListed,
     ReportsRefused,
 )
-from shadowserver_connector.connector.importer import MAX_LINES_IN_WORK, first_lines
-from shadowserver_connector.connector.state_store import (
-    StateResetError,
-    StateStore,
+from shadowserver_connector.connector.history_store import (
     clear_history_if_state_is_empty,
     forget_old_findings,
 )
+from shadowserver_connector.connector.importer import MAX_LINES_IN_WORK, first_lines
+from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError, describe
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.info import ReportInfo, day_at_start
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.works import close_orphans
 from shadowserver_connector.state.imported import (
+    Lookback,
     State,
     days_to_query,
     is_done,
@@ -86,7 +86,7 @@ def warn_of_unknown_names(api: ReportsApi, settings: ShadowserverSettings, log: 
     Queries nothing if nothing is configured.
     """
     types = (*settings.report_types, *settings.exclude_types)
-    _warn(log, "SHADOWSERVER_REPORT_TYPES or _EXCLUDE_TYPES", types, api.types)
+    _warn(log, "SHADOWSERVER_REPORT_TYPES or _EXCLUDE_TYPES", types, api.available_types)
     _warn(log, "SHADOWSERVER_REPORT_NAMES", settings.report_names, api.subscriptions)
 
 
@@ -114,15 +114,15 @@ def run_window(context: ApiImportContext) -> bool:
     """
     started = context.now()
     _check_clock(started)
-    state = context.state_store.read()
+    state = context.state_store.confirm_and_read()
     # Before any report is compared: after a reset, OpenCTI lacks what the history knows.
     clear_history_if_state_is_empty(context.setup.comparer, state)
     # While this run has no work: one that this process still holds was given up.
     close_orphaned_works(context.setup.session.helper, context.waiter)
     settings = context.settings
     _log_marking(context, state)
-    days = days_to_query(state, started.date(), settings.initial_lookback, settings.lookback)
-    lost = unreachable_days(state, started.date(), settings.initial_lookback, settings.lookback)
+    days = days_to_query(state, started.date(), _lookback(settings))
+    lost = unreachable_days(state, started.date(), _lookback(settings))
     # What was unavailable in the last run may be back.
     context.waiter.exhausted.clear()
     # All days first: the cost of a first run is logged before the first report is imported.
@@ -189,12 +189,12 @@ def run_without_api(context: ImportContext) -> bool:
     """
     started = utc_now()
     _check_clock(started)
-    state, settings = context.state_store.read(), context.settings
+    state, settings = context.state_store.confirm_and_read(), context.settings
     _log_marking(context, state)
     clear_history_if_state_is_empty(context.setup.comparer, state)
     close_orphaned_works(context.setup.session.helper, context.waiter)
     today = started.date()
-    oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
+    oldest = oldest_day(today, _lookback(settings))
     context.state_store.write(without_old_days(state, oldest, today))
     forget_old_findings(context.setup.comparer, today, settings.history_days)
     return True
@@ -269,6 +269,10 @@ def _log_if_nothing_is_subscribed(context: ApiImportContext) -> None:
         context.log.warning("The key is valid but has no subscribed reports; ask Shadowserver")
 
 
+def _lookback(settings: ShadowserverSettings) -> Lookback:
+    return Lookback(settings.initial_lookback, settings.lookback)
+
+
 def _end_run(
     settings: ShadowserverSettings, state: State, started: datetime, *, answered: bool
 ) -> tuple[State, list[str]]:
@@ -277,7 +281,7 @@ def _end_run(
     If Shadowserver gave no answer at all, the run counts for no day.
     """
     today = started.date()
-    oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
+    oldest = oldest_day(today, _lookback(settings))
     if answered:
         state = with_attempts_counted(state, today, oldest)
     state, hopeless = without_hopeless(state, today)
@@ -371,7 +375,7 @@ def _pause_until_reset(
             waiter.log.error("A task between two runs failed", {"reason": reason})
         said = reason
         # Someone who resets the state expects an import now, not tomorrow.
-        if state_store.was_reset():
+        if state_store.has_noticed_reset():
             return True
     return False
 

@@ -1,32 +1,21 @@
-"""What lasts between runs: the state in OpenCTI, and the history of findings on disk."""
+"""The connector's state in OpenCTI: read, written, and found to be reset or damaged."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Callable
-from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from shadowserver_connector.connector.importer import NoLedger
-from shadowserver_connector.errors import (
-    HistoryError,
-    HistoryInUseError,
-    ShadowserverConnectorError,
-    SinkUnavailableError,
-)
-from shadowserver_connector.history.history import History, open_history
+from shadowserver_connector.errors import ShadowserverConnectorError, SinkUnavailableError
 from shadowserver_connector.logger import Logger
-from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo, safe_name
-from shadowserver_connector.settings.load import Settings
 from shadowserver_connector.sink.platform import call_platform
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.state.serialisation import dump_state, load_state, read_state
 from shadowserver_connector.temporary import temporary_directory
-from shadowserver_connector.waiting import HISTORY, LAST_RUN_PATIENCE, OPENCTI, Waiter
+from shadowserver_connector.waiting import LAST_RUN_PATIENCE, OPENCTI, Waiter
 
 # Ours has three levels; JSON that Python reads may be too deep for it to write.
 _DEPTH: Final = 16
@@ -56,7 +45,7 @@ class StateStore:
         if self._lost:
             helper.set_state(None)
 
-    def was_reset(self) -> bool:
+    def has_noticed_reset(self) -> bool:
         """Tell whether pycti's ping thread has met a reset since the last read or write.
 
         Contacts nothing: that thread pings every 40 seconds.
@@ -70,8 +59,8 @@ class StateStore:
         """
         return load_state(self._stored)
 
-    def read(self) -> State:
-        """Return the state, once OpenCTI has confirmed or replaced it.
+    def confirm_and_read(self) -> State:
+        """Ping OpenCTI, which confirms or replaces the state, and return it.
 
         If it is damaged, the readable part; this is logged, and a copy kept. Raises
         NewerStateError; nothing is written then.
@@ -110,7 +99,7 @@ class StateStore:
     def write(self, state: State) -> None:
         """Store a state. Raises StateResetError, with nothing written, if OpenCTI's is gone."""
         # Once pycti's thread has met the reset, OpenCTI would store what is sent.
-        if self.was_reset():
+        if self.has_noticed_reset():
             raise StateResetError("the state was reset in OpenCTI")
         new = dump_state(state)
         self._helper.set_state(new)
@@ -137,7 +126,10 @@ class StateStore:
 
 
 class StateLedger(NoLedger):
-    """Records in the state what was imported, and nothing of other reports."""
+    """Records imported reports in the state; `save` stores it in OpenCTI.
+
+    Which reports failed is not recorded: that concerns listed days alone (`connector.day`).
+    """
 
     def __init__(self, state_store: StateStore, state: State) -> None:
         self.state = state
@@ -201,77 +193,3 @@ def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Logger
     except OSError as error:
         said["copy"] = f"none: {error.strerror}"
     log.error(DAMAGED, said)
-
-
-NO_HISTORY: Final = "No history of findings is available: reports are sent in full"
-
-
-def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
-    """Return what compares reports with the connector's history of findings; it has to be closed.
-
-    While another process has the history, reports are not compared, and the log says so. ``None``,
-    with a warning, where the usual directory cannot be written. Raises HistoryError where
-    ``SHADOWSERVER_STATE_DIR`` names a directory that cannot be used, and Stopping.
-    """
-    chosen = settings.shadowserver
-    opening = _unless_in_use(state_directory(settings), settings.connector.id, waiter.log)
-
-    def create() -> ReportComparer:
-        return ReportComparer(
-            opening, waiter.log, absence=chosen.resurfaced_after, refresh=chosen.refresh_days
-        )
-
-    try:
-        return waiter.until(HISTORY, create)
-    except HistoryError as error:
-        if chosen.state_dir is not None:
-            raise
-        reason = str(error)
-    cure = "let SHADOWSERVER_STATE_DIR name a directory that lasts and can be written"
-    waiter.log.warning(NO_HISTORY, {"reason": reason, "cure": cure})
-    return None
-
-
-def _unless_in_use(directory: Path, owner: str, log: Logger) -> Callable[[], History | None]:
-    """Return what opens a history, and logs once each time that another process has it."""
-    is_told = False
-
-    def open_or_log() -> History | None:
-        nonlocal is_told
-        try:
-            history = open_history(directory, owner)
-        except HistoryInUseError as error:
-            reason = str(error)
-        else:
-            is_told = False
-            return history
-        if not is_told:
-            is_told = True
-            log.warning(NO_HISTORY, {"reason": reason})
-        return None
-
-    return open_or_log
-
-
-def state_directory(settings: Settings) -> Path:
-    """Return where the history is: as configured, otherwise where programs keep their state.
-
-    The XDG Base Directory Specification defines the latter.
-    """
-    if settings.shadowserver.state_dir is not None:
-        return settings.shadowserver.state_dir
-    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    folder = Path(os.path.expanduser(state)) / "shadowserver-connector"
-    return folder / safe_name(settings.connector.id)
-
-
-def clear_history_if_state_is_empty(comparer: ReportComparer | None, state: State) -> None:
-    """Clear the history if OpenCTI has no state: what it says was sent may not be there."""
-    if comparer is not None and state == State():
-        comparer.clear()
-
-
-def forget_old_findings(comparer: ReportComparer | None, today: date, days: int) -> None:
-    """Forget the findings that were not reported for this many days."""
-    if comparer is not None:
-        comparer.forget(today - timedelta(days=days))

@@ -11,16 +11,20 @@ from typing import Final, NamedTuple
 from shadowserver_connector.report.table_copy import TableCopy
 
 NEW: Final = 0
+"""Never reported before."""
 CHANGED: Final = 1
+"""Reported before, with another state."""
 RECURRING: Final = 2
+"""Reported before, with the same state."""
 RESURFACED: Final = 3
+"""Reported again after an absence."""
 
 VERDICTS: Final = ("new", "changed", "recurring", "resurfaced")
 """Names of the verdicts, by their numbers."""
 
 
 class ReportFeed(NamedTuple):
-    """The reports that are compared with each other."""
+    """Reports of the same type and list: these are compared with each other."""
 
     type: str
     list: str

@@ -109,10 +109,10 @@ class History:
             which = lost.which(connection)
         return Comparison(
             verdicts=bytes(judge.verdicts),
-            update_due=bytes(judge.due),
-            known_from_later=bytes(judge.later),
-            first_days=judge.first,
-            unchanged_since=judge.since,
+            update_due=bytes(judge.update_due),
+            known_from_later=bytes(judge.known_from_later),
+            first_days=judge.first_days,
+            unchanged_since=judge.unchanged_since,
             counts=dict(zip(VERDICTS, judge.counts, strict=True)),
             previous_day=day_of(previous) if previous else None,
             gone_count=lost.number,
@@ -171,13 +171,13 @@ class _Judge:
     def __init__(
         self, rows: int, today: int, absence: int, refresh: int, reports: Collection[int]
     ) -> None:
-        """``reports`` are the days of all reports of the feed."""
+        """``reports`` are the days of all reports of the feed; for attributes see `Comparison`."""
         self.verdicts = bytearray([RECURRING]) * rows
-        self.due = bytearray(rows)
-        self.later = bytearray(rows)
+        self.update_due = bytearray(rows)
+        self.known_from_later = bytearray(rows)
         # Two bytes hold a day, see `day_number`.
-        self.first = array("H", bytes(2 * rows))
-        self.since = array("H", bytes(2 * rows))
+        self.first_days = array("H", bytes(2 * rows))
+        self.unchanged_since = array("H", bytes(2 * rows))
         self.counts = [0] * len(VERDICTS)
         self._today = today
         self._absence = absence
@@ -193,9 +193,9 @@ class _Judge:
             for one in found.rows:
                 row = one[1]
                 if due:
-                    self.due[row] = 1
-                self.first[row] = known[2]
-                self.since[row] = known[4]
+                    self.update_due[row] = 1
+                self.first_days[row] = known[2]
+                self.unchanged_since[row] = known[4]
             return
         record = None if known is None else _record(known)
         verdict = _verdict(record, today, found.states, self._absence, self._reports)
@@ -211,10 +211,10 @@ class _Judge:
             # Rows of a changed finding that were there before are in OpenCTI already.
             if verdict == CHANGED and has_state(compared, state):
                 self.verdicts[row] = RECURRING
-            self.due[row] = due and self.verdicts[row] == RECURRING
-            self.later[row] = later
-            self.first[row] = after.first
-            self.since[row] = since
+            self.update_due[row] = due and self.verdicts[row] == RECURRING
+            self.known_from_later[row] = later
+            self.first_days[row] = after.first
+            self.unchanged_since[row] = since
 
     def _is_due(self, key: bytes, seen: int) -> bool:
         """Tell whether a new span of days began between two days on which a finding was seen.

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Final
 
-from shadowserver_connector.bundle.finding import Finding, Labels, ObservedDraft, SerialisedObject
+from shadowserver_connector.bundle.finding_objects import (
+    FindingObjects,
+    Labels,
+    ObservedDraft,
+    SerialisedObject,
+)
 from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
@@ -17,7 +22,7 @@ from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, Not
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.stix.ids import type_of
 
-RELATIONSHIPS: Final = (
+CROSS_SECTION_RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),
     ("malware", "communicates-with", "controller"),
     # OpenCTI takes this type between IPv4 addresses only.
@@ -28,7 +33,7 @@ RELATIONSHIPS: Final = (
 )
 """(Source end, type, target end): relationships between objects of different sections."""
 
-ROW_OBJECTS: Final = 400
+MAX_ROW_OBJECTS: Final = 400
 """About how many objects one row may create. A row with a value in every published column creates
 about 60.
 """
@@ -42,7 +47,7 @@ _REMEMBERED: Final = 128
 # tuples count. A relationship is new and counts as a whole.
 _PLACE_BYTES: Final = 200
 _RELATIONSHIP_BYTES: Final = 1_000
-_FULL_BYTES: Final = ROW_OBJECTS * OBJECT_BYTES
+_FULL_BYTES: Final = MAX_ROW_OBJECTS * OBJECT_BYTES
 
 
 # A plain class: each row needs one, and mypyc creates these faster than tuples or dataclasses.
@@ -99,13 +104,13 @@ class RowMapper:
         self._known: dict[tuple[RowObjects, ...], RowObjects] = self._cache.known
         self._creates = plan.context.rules.creates
 
-    def finding(self, rows: Sequence[CountedRow], texts: NoteWriter) -> Finding:
+    def finding(self, rows: Sequence[CountedRow], texts: NoteWriter) -> FindingObjects:
         """Return the finding of some rows, of one host or of a few that are next to each other.
 
         ``texts`` returns the texts of their Notes, if any. Each text covers one or more rows, in
         their order.
         """
-        finding = Finding(rows=sum([times for _, _, times in rows]))
+        finding = FindingObjects(rows=sum([times for _, _, times in rows]))
         added = self._add(finding, rows)
         at = 0
         for note in texts(rows):
@@ -116,7 +121,7 @@ class RowMapper:
                 finding.tags.append(((note.id,), labels))
         return finding
 
-    def _add_note(self, finding: Finding, note: NoteText, about: _RowFacts) -> None:
+    def _add_note(self, finding: FindingObjects, note: NoteText, about: _RowFacts) -> None:
         draft = self._plan.context.encode.note(
             note.id, note.abstract, note.text, about.time, about.noted, note.rows
         )
@@ -131,7 +136,7 @@ class RowMapper:
             draft.attached, draft.contained = False, draft.attached
         finding.notes.append(draft)
 
-    def _add(self, finding: Finding, rows: Sequence[CountedRow]) -> list[_RowFacts]:
+    def _add(self, finding: FindingObjects, rows: Sequence[CountedRow]) -> list[_RowFacts]:
         """Add the rows' objects; return what their Notes need to know."""
         plan = self._plan
         observing = plan.context.options.observed_data
@@ -231,7 +236,7 @@ class RowMapper:
             whole.size += part.size
             whole.bad += part.bad
             # The size is tested first, which is faster: few bytes cannot hold too many objects.
-            full = whole.size > _FULL_BYTES and len(objects) + len(part.objects) > ROW_OBJECTS
+            full = whole.size > _FULL_BYTES and len(objects) + len(part.objects) > MAX_ROW_OBJECTS
             if full and objects:
                 left_out += len(part.objects)
                 continue
@@ -262,14 +267,14 @@ class RowMapper:
         if "primary" not in ends and "subject" in ends:
             ends["primary"] = ends["subject"][:1]
         encode = self._plan.context.encode.relationship
-        for source_end, relationship_type, target_end in RELATIONSHIPS:
+        for source_end, relationship_type, target_end in CROSS_SECTION_RELATIONSHIPS:
             sources = ends.get(source_end)
             ends_there = ends.get(target_end) if sources else None
             if not sources or not ends_there:
                 continue
             for source in sources:
                 targets = self._wanted(source, relationship_type, ends_there)
-                if len(objects) >= ROW_OBJECTS:
+                if len(objects) >= MAX_ROW_OBJECTS:
                     left_out += len(targets)
                     continue
                 for target in targets:

@@ -19,12 +19,11 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from shadowserver_connector.api.client import MAX_REPORT_BYTES
 from shadowserver_connector.errors import NotReadyError, SkippableError, describe, is_disk_full
 from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.report.info import ReportFile, ReportInfo, fingerprint, safe_name
-from shadowserver_connector.report.report_files import find_reports
+from shadowserver_connector.report.report_files import MAX_REPORT_BYTES, find_reports
 from shadowserver_connector.report.wording import printable, shown_path
 
 _ENDINGS: Final = (".csv", ".gz", ".zip", ".tar", ".tgz")

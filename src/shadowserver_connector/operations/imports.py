@@ -83,7 +83,7 @@ def backfill(
         conversions = Conversions(executor, comparer=setup.comparer)
         download = conversions.starting_after(download, setup.options)
         setup = replace(setup, convert=conversions.convert)
-    # They are listed day by day (`list_reports`), so those of a day follow each other.
+    # They are listed day by day (`wanted_reports`), so those of a day follow each other.
     for _, same_day in groupby(reports, key=attrgetter("day")):
         failures: list[Failure] = []
         with ReportImporter(setup) as importer:
@@ -117,7 +117,7 @@ def days_of(first: date, last: date) -> list[date]:
     return [last - timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-def list_reports(
+def wanted_reports(
     api: ReportsApi,
     settings: ShadowserverSettings,
     days: Sequence[date],

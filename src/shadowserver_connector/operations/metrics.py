@@ -100,7 +100,7 @@ class Metrics:
         outcome = event.outcome
         self._reports.labels("imported").inc()
         self._findings.inc(outcome.findings)
-        for verdict, number in (outcome.over_time or {}).items():
+        for verdict, number in (outcome.verdict_counts or {}).items():
             self._over_time.labels(verdict).inc(number)
         self._bytes.inc(outcome.size)
         self._seconds.observe(event.seconds)

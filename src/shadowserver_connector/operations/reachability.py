@@ -194,7 +194,7 @@ def try_shadowserver(settings: Settings) -> CheckResult:
     try:
         with open_api(settings) as api:
             api.ping()
-            lists, types = api.subscriptions(), api.types()
+            lists, types = api.subscriptions(), api.available_types()
         clock = _clock("Shadowserver", _shadowserver_time(settings))
     except ShadowserverConnectorError as error:
         return CheckResult(str(error), error)

@@ -92,7 +92,7 @@ class Run:
     refused: NonNegativeInt = 0
     """Reports that were listed for the wrong day."""
     findings: NonNegativeInt = 0
-    over_time: Mapping[str, NonNegativeInt] = field(default_factory=dict)
+    verdict_counts: Mapping[str, NonNegativeInt] = field(default_factory=dict)
     """Findings by verdict of the history, and gone; empty without a history."""
     objects: NonNegativeInt = 0
     failures: tuple[FailedFile, ...] = ()
@@ -225,7 +225,7 @@ def _counted(run: Run, event: Event) -> Run:
                 run,
                 done=run.done + 1,
                 findings=run.findings + event.outcome.findings,
-                over_time=_sum(run.over_time, event.outcome.over_time or {}),
+                verdict_counts=_sum(run.verdict_counts, event.outcome.verdict_counts or {}),
                 objects=run.objects + sum(event.outcome.objects.values()),
             )
         case ReportSkipped():

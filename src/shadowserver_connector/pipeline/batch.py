@@ -55,7 +55,7 @@ def job_of(file: ReportFile) -> Job:
 
     Raises ``ReportUnreadableError`` or ``NotReadyError`` if neither does.
     """
-    known = load_catalogue().type_names
+    known = load_catalogue().current_type_names
     name = _name_with_type(file, known)
     try:
         # `name` may be made of the archive's, and lack the day that the file's own name has.

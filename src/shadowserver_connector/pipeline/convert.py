@@ -12,7 +12,11 @@ from typing import Final
 
 from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.bundle.chunk_builder import ChunkBuilder, ChunkLimits
-from shadowserver_connector.bundle.finding import Finding, SerialisedObject, serialise
+from shadowserver_connector.bundle.finding_objects import (
+    FindingObjects,
+    SerialisedObject,
+    serialise,
+)
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
@@ -29,7 +33,7 @@ from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.objects.traffic import joins_parties
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
-from shadowserver_connector.mapping.planning.highlights import OverTime
+from shadowserver_connector.mapping.planning.highlights import HistoryHighlights
 from shadowserver_connector.mapping.planning.plan import Plan, compile_plan
 from shadowserver_connector.mapping.planning.row_statistics import (
     NumberedRow,
@@ -130,14 +134,14 @@ def convert_report(
         if not plan.context.report_type.known:
             anomalies.add(UNKNOWN_TYPE, 0, detail=plan.context.report_type.name)
         statistics = RowStatistics()
-        over_time = None if comparison is None else OverTime(comparison)
-        wanted = select_and_count(_rows(table, plan), plan, statistics, anomalies, over_time)
+        history = None if comparison is None else HistoryHighlights(comparison)
+        wanted = select_and_count(_rows(table, plan), plan, statistics, anomalies, history)
         if comparison is not None and options.repeats == "skip":
             wanted = _without_recurring(wanted, comparison, statistics)
         # The only pass over the file's rows: each chunk carries what needs the counts of them all.
         rows.fill(wanted, _key_reader(plan), table.text_of)
-        statistics.repeated = statistics.wanted - statistics.recurring - rows.distinct()
-        containers = _containers(info, plan, statistics, facts, anomalies, over_time)
+        statistics.repeated = statistics.wanted - statistics.skipped - rows.distinct()
+        containers = _containers(info, plan, statistics, facts, anomalies, history)
         artifact = _artifact(path, info, facts, plan)
         builder = _builder(
             artifact, containers, _marking_recurring(comparison, containers, tally.emit)
@@ -151,20 +155,20 @@ def convert_report(
         info=info,
         severity=statistics.highest,
         rows=statistics.rows + table.empty_rows,
-        noted=statistics.wanted - statistics.recurring - merged,
+        noted=statistics.wanted - statistics.skipped - merged,
         merged=merged,
-        skipped=statistics.recurring,
+        skipped=statistics.skipped,
         filtered=statistics.filtered,
         cut=statistics.cut,
         chunks=tally.chunks,
         objects=dict(sorted(tally.objects.items())),
-        recurring=tally.recurring,
+        referred=tally.referred,
         empty=table.empty_rows,
         size=facts.size,
         sha256=facts.sha256,
         oddities=anomalies.counts(),
         remarks=tuple(anomalies.lines()),
-        over_time=None if comparison is None else comparison.summary(),
+        verdict_counts=None if comparison is None else comparison.summary(),
     )
 
 
@@ -191,7 +195,7 @@ def _without_recurring(
         at = numbered[0] - 1
         # Those that are due are sent all the same: their Observed-Data's time has to be extended.
         if comparison.verdicts[at] == RECURRING and not comparison.update_due[at]:
-            statistics.recurring += 1
+            statistics.skipped += 1
         else:
             yield numbered
 
@@ -200,13 +204,13 @@ class _Tally:
     def __init__(self, emit: Callable[[Chunk], None]) -> None:
         self._emit = emit
         self.chunks = 0
-        self.recurring = 0
+        self.referred = 0
         self.objects: Counter[str] = Counter()
 
     def emit(self, chunk: Chunk) -> None:
         self.chunks += 1
         self.objects.update(chunk.types(chunk.recurring))
-        self.recurring += len(chunk.recurring)
+        self.referred += len(chunk.recurring)
         self._emit(chunk)
 
 
@@ -250,11 +254,11 @@ def _containers(
     statistics: RowStatistics,
     facts: FileFacts,
     anomalies: Anomalies,
-    over_time: OverTime | None,
+    history: HistoryHighlights | None,
 ) -> ReportContainers:
     context = plan.context
     report_type, options = context.report_type, context.options
-    about = ReportFacts(info, report_type, statistics, facts, options, over_time)
+    about = ReportFacts(info, report_type, statistics, facts, options, history)
     return ReportContainers(
         origin=context.origin,
         preamble=(serialise(tlp_marking(options.marking)), serialise(shared_objects.author())),
@@ -343,7 +347,7 @@ def _findings(
     anomalies: Anomalies,
     comparison: Comparison | None,
     info: ReportInfo,
-) -> Iterator[Finding]:
+) -> Iterator[FindingObjects]:
     options = plan.context.options
     by_subject = options.notes in ("auto", "host")
     # Hosts without an address are not counted, so fewer Notes than possible may be shown.

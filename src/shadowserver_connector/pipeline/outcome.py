@@ -61,11 +61,11 @@ class Outcome:
     """A sentence for each kind and column, with file, rows and column."""
     skipped: int = 0
     """Rows of recurring findings for which nothing is sent and nothing referred to."""
-    recurring: int = 0
+    referred: int = 0
     """Objects that are only referred to, because OpenCTI was sent them on an earlier day."""
     empty: int = 0
     """Rows without any content."""
-    over_time: Mapping[str, int] | None = None
+    verdict_counts: Mapping[str, int] | None = None
     """Findings by verdict (`history.comparison`), and gone; ``None`` without a history."""
 
     @property

@@ -25,14 +25,16 @@ from shadowserver_connector.errors import ArchiveRejectedError, SkippableError
 from shadowserver_connector.report.info import ReportFile, safe_name
 from shadowserver_connector.report.wording import printable, shown_path, unreadable
 
+MAX_REPORT_BYTES = 8 * 1024**3
+"""Bytes of a report: a million rows, as single files have had, take 0.3 to 2.4 GB."""
 MAX_MEMBERS = 10_000
 """Members of one archive."""
 MAX_UNPACKED_BYTES = 32 << 30
 """Bytes that one archive may unpack to."""
 MAX_RATIO = 200
 """Bytes out for each byte in; CSV reports compress about 10 to 40 times."""
-RATIO_FLOOR = 16 << 20
-"""The ratio does not count below this size: a small file of equal rows compresses very well."""
+RATIO_FLOOR_BYTES = 16 << 20
+"""Unpacked bytes up to which any ratio is accepted: small files of equal rows have high ones."""
 
 _TAR = (".tar", ".tgz", ".tar.gz")
 _ENDINGS = (".csv", ".csv.gz", ".zip", *_TAR)
@@ -411,7 +413,7 @@ class _Budget:
                 f"{self._name}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB; "
                 "give the .csv files themselves"
             )
-        if self._unpacked > max(RATIO_FLOOR, MAX_RATIO * self._packed):
+        if self._unpacked > max(RATIO_FLOOR_BYTES, MAX_RATIO * self._packed):
             raise _BeyondLimitsError(
                 f"{self._name}: unpacks to more than {MAX_RATIO} times its size, like a zip bomb; "
                 "give the .csv files themselves"

@@ -26,6 +26,7 @@ from shadowserver_connector.connector.events import (
     observe_both,
 )
 from shadowserver_connector.connector.helper import connect
+from shadowserver_connector.connector.history_store import open_comparer
 from shadowserver_connector.connector.importer import ImportSetup
 from shadowserver_connector.connector.run import (
     Run,
@@ -34,7 +35,7 @@ from shadowserver_connector.connector.run import (
     run_without_api,
     warn_of_unknown_names,
 )
-from shadowserver_connector.connector.state_store import StateStore, open_comparer
+from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import (
     SettingsError,
     ShadowserverConnectorError,
@@ -103,7 +104,7 @@ class Process:
             "skipped": run.skipped,
             "failed": run.failed,
             "findings": run.findings,
-            **verdict_fields(run.over_time),
+            **verdict_fields(run.verdict_counts),
             "objects": run.objects,
             "seconds": round((run.ended - run.started).total_seconds(), 1),
             "next_run_seconds": None if next_run is None else round(next_run),

@@ -174,10 +174,10 @@ def load_settings(
     env_file: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> LoadedSettings:
-    """Read, merge and check all settings.
+    """Read all settings: from ``config.yml`` first, then ``.env``, then the environment.
 
-    Unless files are named, they are looked for as ``config.yml`` and ``.env`` in the working
-    directory (for ``python3 main.py`` in ``src/``: then in its parent), and may be missing.
+    The first source that has a setting counts. Unless files are named, they are looked for in the
+    working directory (for ``python3 main.py`` in ``src/``: then in its parent), and may be missing.
     `SettingsError` has a line for each setting that is wrong: its name, its source, and what is
     allowed.
     """
@@ -330,17 +330,17 @@ def _lookbacks(values: Mapping[str, Text], sources: Mapping[str, str]) -> Iterat
 
 
 def export_for_pycti(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:
-    """Write every ``OPENCTI_*`` and ``CONNECTOR_*`` value that is set into `environ`.
+    """Put what pycti reads into the environment, where it looks before it reads any file.
 
-    Defaults too, because ours differ from pycti's (TLS is verified). Call it before the first
-    import of pycti, which reads some of its variables then.
+    That is every ``OPENCTI_*`` and ``CONNECTOR_*`` setting, defaults included, because ours differ
+    from pycti's (TLS is verified); its own settings; certificate authorities and proxies. Call it
+    before the first import of pycti, which reads some of its variables then.
     """
     for name, setting in known_settings().items():
         if setting.section == "shadowserver" or setting.deprecated:
             continue
         value = getattr(getattr(loaded.settings, setting.section), setting.key)
         if value is not None:
-            # pycti asks the environment before any file: it must find there what won here.
             environ[name] = as_text(value)
     for name, secret in loaded.for_pycti.items():
         environ[name] = secret.get_secret_value()

@@ -53,7 +53,7 @@ def report_rows(
         own=Network(hosts, ipv6=ipv6),
         remote=Network(_REMOTE_HOSTS, ipv6=ipv6, remote=True),
     )
-    names = columns_of(report_type, columns, catalogue)
+    names = column_names(report_type, columns, catalogue)
     makers = [maker_of(catalogue.column(report_type, name), scene) for name in names]
     moved = (seed * 17 + day.toordinal()) % 400
     busy = max(1, hosts // 20)
@@ -87,7 +87,7 @@ def report_chunks(
     into each row, in another column each time.
     """
     catalogue = catalogue or load_catalogue()
-    names = columns_of(report_type, columns, catalogue)
+    names = column_names(report_type, columns, catalogue)
     yield (",".join(f'"{name}"' for name in names) + "\n").encode()
     cells = report_rows(
         report_type, day, rows, seed=seed, hosts=hosts, columns=names, catalogue=catalogue
@@ -124,7 +124,7 @@ def write_report(
     return sum(map(target.write, chunks))
 
 
-def columns_of(
+def column_names(
     report_type: str, columns: Sequence[str] | None, catalogue: Catalogue
 ) -> tuple[str, ...]:
     """Return the columns of a generated report: the given ones, otherwise the type's own.
@@ -133,7 +133,7 @@ def columns_of(
     """
     if columns is not None:
         return tuple(columns)
-    return catalogue.columns_of(report_type) or catalogue.columns_of("special")
+    return catalogue.column_names(report_type) or catalogue.column_names("special")
 
 
 def _stride(hosts: int) -> int:

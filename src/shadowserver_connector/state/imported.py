@@ -214,43 +214,49 @@ def without_old_days(state: State, oldest: date, today: date) -> State:
     )
 
 
-def days_to_query(state: State, today: date, initial_lookback: int, lookback: int) -> list[date]:
+class Lookback(NamedTuple):
+    """How many days a run goes back from today."""
+
+    first_run: int
+    """Without an earlier run: ``SHADOWSERVER_INITIAL_LOOKBACK``."""
+    later_runs: int
+    """In addition to the days since the last run: ``SHADOWSERVER_LOOKBACK``."""
+
+
+def days_to_query(state: State, today: date, lookback: Lookback) -> list[date]:
     """Return the days to query, newest first.
 
-    A first run looks back ``initial_lookback`` days, a later one ``lookback`` days plus those
-    since the last run, but not more than `LONGEST_LOOKBACK`. Days left open are added. Today is
+    No run goes back more than `LONGEST_LOOKBACK` days, but days left open are added. Today is
     always among them: a subscriber's clock may be ahead of the API's.
     """
-    back = min(_back(state, today, initial_lookback, lookback), LONGEST_LOOKBACK)
+    back = min(_back(state, today, lookback), LONGEST_LOOKBACK)
     days = {today - timedelta(days=n) for n in range(back + 1)}
     opened = {day for day in state.open_days if 0 <= (today - day).days <= MAX_OPEN_AGE}
     return sorted(days | opened, reverse=True)
 
 
-def unreachable_days(
-    state: State, today: date, initial_lookback: int, lookback: int
-) -> tuple[date, date] | None:
+def unreachable_days(state: State, today: date, lookback: Lookback) -> tuple[date, date] | None:
     """Return first and last of the days that nobody queried and `days_to_query` does not reach."""
-    back = _back(state, today, initial_lookback, lookback)
+    back = _back(state, today, lookback)
     if back <= LONGEST_LOOKBACK:
         return None
     return today - timedelta(days=back), today - timedelta(days=LONGEST_LOOKBACK + 1)
 
 
-def _back(state: State, today: date, initial_lookback: int, lookback: int) -> int:
+def _back(state: State, today: date, lookback: Lookback) -> int:
     if state.last_run is None:
-        return initial_lookback
+        return lookback.first_run
     gap = (today - state.last_run.date()).days
     # One day more may be a clock that was set back by minutes, across midnight.
     if gap < -1:
         # The clock was wrong then, or is now: the time of the last run is unknown.
-        return max(initial_lookback, lookback)
-    return lookback + max(0, gap)
+        return max(lookback)
+    return lookback.later_runs + max(0, gap)
 
 
-def oldest_day(today: date, initial_lookback: int, lookback: int) -> date:
+def oldest_day(today: date, lookback: Lookback) -> date:
     """Return the oldest day that is worth remembering after a run, if it is not open."""
-    return today - timedelta(days=max(initial_lookback, lookback))
+    return today - timedelta(days=max(lookback))
 
 
 def with_attempts_counted(state: State, today: date, oldest: date) -> State:

@@ -156,8 +156,8 @@ def build_request(collector: ObjectCollector) -> None:
         return
     if host is None and (collector.layout.is_name or not names_its_host(target)):
         return
-    if not collector.context.rules.creates_other_end(
-        "related-to", "ipv4-addr", "url", collector.layout.end
+    if not collector.context.rules.creates_far_end(
+        "related-to", "ipv4-addr", "url", collector.layout.far_end
     ):
         return
     port = collector.value("port")

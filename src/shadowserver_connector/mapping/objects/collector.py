@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from shadowserver_connector.bundle.finding import SerialisedObject, serialise
+from shadowserver_connector.bundle.finding_objects import SerialisedObject, serialise
 from shadowserver_connector.mapping.cells.dates import days_after
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
@@ -171,7 +171,7 @@ class ObjectCollector:
         context = self.context
         # OpenCTI refuses a relationship of an object with itself.
         if source != target and context.rules.creates(
-            relationship_type, type_of(source), type_of(target), self.layout.end
+            relationship_type, type_of(source), type_of(target), self.layout.far_end
         ):
             serialised = context.encode.relationship(source, relationship_type, target)
             self._objects[serialised.id] = serialised

@@ -38,7 +38,7 @@ EndNames = tuple[str, ...]
 """Names under which an object is offered as an end of relationships with other sections."""
 
 _Link = tuple[str, str, str, str]
-"""Type of a relationship, STIX types of its source and target, and one of ``LINK_ENDS``."""
+"""Type of a relationship, STIX types of its source and target, and one of ``FAR_ENDS``."""
 
 
 class RelationshipRules:
@@ -57,25 +57,29 @@ class RelationshipRules:
         self._needed = NEEDED in (options.relationships or ())
         # Cached, because every row asks, and there are few distinct answers.
         self._created: dict[_Link, bool] = {}
-        self._other_end_created: dict[_Link, bool] = {}
+        self._far_end_created: dict[_Link, bool] = {}
 
-    def creates(self, relationship: str, source: str, target: str, end: str = "") -> bool:
-        """Tell whether such a relationship is created; ``end`` is one of ``LINK_ENDS``."""
-        link = (relationship, source, target, end)
+    def creates(self, relationship: str, source: str, target: str, far_end: str = "") -> bool:
+        """Tell whether such a relationship is created; ``far_end`` is one of ``FAR_ENDS``."""
+        link = (relationship, source, target, far_end)
         created = self._created.get(link)
         if created is None:
             created = self._created[link] = self._decide(relationship, self._kind(link))
         return created
 
-    def creates_other_end(self, relationship: str, source: str, target: str, end: str = "") -> bool:
+    def creates_far_end(
+        self, relationship: str, source: str, target: str, far_end: str = ""
+    ) -> bool:
         """Tell whether the object at the other end is created, even without the relationship."""
-        link = (relationship, source, target, end)
-        created = self._other_end_created.get(link)
+        link = (relationship, source, target, far_end)
+        created = self._far_end_created.get(link)
         if created is None:
             kind = self._kind(link)
             # Of a kind that the catalogue does not know, nothing else may say the same.
-            created = kind is None or kind.alone or self.creates(relationship, source, target, end)
-            self._other_end_created[link] = created
+            created = (
+                kind is None or kind.alone or self.creates(relationship, source, target, far_end)
+            )
+            self._far_end_created[link] = created
         return created
 
     def _kind(self, link: _Link) -> LinkKind | None:
@@ -152,8 +156,8 @@ class SectionLayout:
     """
     described: bool
     """Whether a row's tags are about the party's objects."""
-    end: str
-    """What the party is as an end of relationships: one of ``LINK_ENDS``."""
+    far_end: str
+    """What the party is as an end of relationships: one of ``FAR_ENDS``."""
     controls: bool
     """Whether the malware of a row communicates with the party."""
     is_name: bool
@@ -177,10 +181,12 @@ def layout_of_section(
     sources = {role: tuple(of_role) for role, of_role in found.items()}
     meaning = context.meaning(party)
     # Both are empty for columns of the row in a report without a primary party.
-    end = end_of_party(meaning, is_primary=bool(party) and party == context.report_type.primary)
+    far_end = far_end_of_party(
+        meaning, is_primary=bool(party) and party == context.report_type.primary
+    )
     # Asked for a name only: a kind of `links.toml` that has names has the URLs too.
     controls = meaning.name in _CONTROLLERS and context.rules.creates(
-        "communicates-with", "malware", "domain-name", end if end == "called" else ""
+        "communicates-with", "malware", "domain-name", far_end if far_end == "called" else ""
     )
     control = ("controller",) if controls else ()
     subject = () if context.report_type.primary else ("subject",)
@@ -194,7 +200,7 @@ def layout_of_section(
         own_page=meaning.name not in _CROWDED,
         notes=meaning.name not in _CROWDED and party in ("", context.report_type.primary),
         described=context.described(party),
-        end=end,
+        far_end=far_end,
         controls=controls,
         is_name=meaning.name in _NAMES,
         ipv4_ends=_address_ends(context, party, sources, 4) + control,
@@ -204,8 +210,8 @@ def layout_of_section(
     )
 
 
-def end_of_party(meaning: Meaning, *, is_primary: bool) -> str:
-    """Return what a party is as an end of relationships: one of ``LINK_ENDS``."""
+def far_end_of_party(meaning: Meaning, *, is_primary: bool) -> str:
+    """Return what a party is as an end of relationships: one of ``FAR_ENDS``."""
     if is_primary:
         return "primary"
     if meaning.name in _CROWDED:

@@ -26,8 +26,8 @@ def build_host(collector: ObjectCollector) -> None:
     host = "" if value is None or "/" in value.value else ip
     named = collector.values("hostname")
     # The name of a sinkhole or sensor is in the Note, and nobody needs it as an object.
-    if collector.context.rules.creates_other_end(
-        "resolves-to", "domain-name", "ipv4-addr", layout.end
+    if collector.context.rules.creates_far_end(
+        "resolves-to", "domain-name", "ipv4-addr", layout.far_end
     ):
         for name in named:
             # No score: a name in reverse DNS was not seen doing anything.
@@ -97,17 +97,17 @@ def _describe(collector: ObjectCollector, ip: str) -> None:
             observables.of_value(context.origin, "mac-addr", mac), noted=collector.layout.notes
         )
         collector.relate(ip, "resolves-to", observable)
-    rules, address_type, end = context.rules, type_of(ip), collector.layout.end
+    rules, address_type, far_end = context.rules, type_of(ip), collector.layout.far_end
     number = collector.value("asn")
     observed = context.options.observed_data
     # Unrelated, it is linked to the address by their Observed-Data alone.
-    is_created = rules.creates_other_end if observed else rules.creates
-    if number is not None and is_created("belongs-to", address_type, "autonomous-system", end):
+    is_created = rules.creates_far_end if observed else rules.creates
+    if number is not None and is_created("belongs-to", address_type, "autonomous-system", far_end):
         system = collector.add(context.encode.autonomous_system(number), seen=True)
         collector.relate(ip, "belongs-to", system)
     country = collector.value("country")
     # Observed-Data contains no countries: without a relationship one would be linked to nothing.
-    if country is not None and rules.creates("located-at", address_type, "location", end):
+    if country is not None and rules.creates("located-at", address_type, "location", far_end):
         collector.relate(ip, "located-at", collector.add(context.encode.country(country)))
 
 

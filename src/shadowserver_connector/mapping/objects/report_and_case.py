@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from shadowserver_connector.bundle.chunk import ChunkObject
-from shadowserver_connector.bundle.finding import Labels, ObservedDraft, SerialisedObject
+from shadowserver_connector.bundle.finding_objects import Labels, ObservedDraft, SerialisedObject
 from shadowserver_connector.catalogue.catalogue import ReportType
 from shadowserver_connector.mapping.cells.text_and_tags import RANK
 from shadowserver_connector.mapping.objects.templates import Encoders

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from shadowserver_connector.bundle.finding import (
-    LAYER,
+from shadowserver_connector.bundle.finding_objects import (
+    LAYER_OF,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
@@ -58,13 +58,13 @@ def pieces(text: str, *names: str) -> tuple[str, ...]:
 
 _REMEMBERED: Final = 1_024
 
-_RELATIONSHIP: Final = LAYER["relationship"]
+_RELATIONSHIP: Final = LAYER_OF["relationship"]
 # Report and Case name these before other addresses.
-_AFFECTED: Final = LAYER["affected"]
-_ADDRESS: Final = LAYER["ipv4-addr"]
-_NAME: Final = LAYER["domain-name"]
-_TRAFFIC: Final = LAYER["network-traffic"]
-_OBSERVED: Final = LAYER["observed-data"]
+_AFFECTED: Final = LAYER_OF["affected"]
+_ADDRESS: Final = LAYER_OF["ipv4-addr"]
+_NAME: Final = LAYER_OF["domain-name"]
+_TRAFFIC: Final = LAYER_OF["network-traffic"]
+_OBSERVED: Final = LAYER_OF["observed-data"]
 
 # In the order of their names, as canonical JSON has them.
 _IDENTIFYING_ENDS: Final = ("dst_port", "dst_ref", "src_port", "src_ref")
@@ -115,7 +115,9 @@ class Encoders:
         a, b, c, d, e = self._relationship
         body = f"{a}{stix_id}{b}{relationship_type}{c}{source}{d}{target}{e}"
         # Those to countries and autonomous systems have their own layer: no Report contains it.
-        return SerialisedObject(stix_id, LAYER.get(relationship_type, _RELATIONSHIP), body.encode())
+        return SerialisedObject(
+            stix_id, LAYER_OF.get(relationship_type, _RELATIONSHIP), body.encode()
+        )
 
     def address(
         self, address: Address, score: int | None, *, affected: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from shadowserver_connector.bundle.finding import Labels
+from shadowserver_connector.bundle.finding_objects import Labels
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.cells.text_and_tags import (
     TooManyError,
@@ -52,8 +52,8 @@ def build_tagged_malware(collector: ObjectCollector) -> None:
     origin, catalogue = collector.context.origin, collector.context.catalogue
     for tag in split_tags(collector.text("tags")):
         # OpenCTI refuses names of one character.
-        if len(tag) > 1 and tag not in catalogue.activities:
-            name = catalogue.codes.malware.get(tag, tag)
+        if len(tag) > 1 and tag not in catalogue.not_malware:
+            name = catalogue.cell_words.malware_names.get(tag, tag)
             malware = collector.add_shared(shared_objects.malware(origin, name))
             collector.offer_end("malware", malware)
             _offer_knowledge(collector, malware)
@@ -78,9 +78,9 @@ def _malware_in(collector: ObjectCollector, role: str) -> list[str]:
     for name in collector.values(role):
         cves = find_cves(name)
         _offer_vulnerabilities(collector, cves)
-        if not cves and name not in catalogue.activities:
+        if not cves and name not in catalogue.not_malware:
             # Under its canonical name: one that is another entry's alias would rename that entry.
-            names.append(catalogue.codes.malware.get(name.lower(), name))
+            names.append(catalogue.cell_words.malware_names.get(name.lower(), name))
     return names
 
 

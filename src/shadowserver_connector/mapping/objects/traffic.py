@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from shadowserver_connector.bundle.finding import SerialisedObject
+from shadowserver_connector.bundle.finding_objects import SerialisedObject
 from shadowserver_connector.catalogue.catalogue import ReportType
 from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.host_names_and_urls import (

@@ -225,8 +225,8 @@ _LONGEST_HOST: Final = 255
 """Characters of a host that is named: no address, URL or account worth reading is longer."""
 
 
-class OverTime:
-    """Looks at the rows of a report, and keeps the worst new hosts and those open longest."""
+class HistoryHighlights:
+    """The worst new hosts of a report, and those open longest, by what the history says."""
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison

@@ -255,7 +255,7 @@ def compile_plan(
     """
     volatile = frozenset(at for at, part in enumerate(parts) if part == VOLATILE)
     identity = frozenset(at for at, part in enumerate(parts) if part == IDENTITY)
-    primary, codes = context.report_type.primary, context.catalogue.codes
+    primary, cell_words = context.report_type.primary, context.catalogue.cell_words
     host = _index(columns, "ip", primary)
     count = _index(columns, "count")
     traffic = compile_traffic(columns, context) if context.options.network_traffic else None
@@ -270,11 +270,11 @@ def compile_plan(
             for build, party, own, also_reads in _groups(columns, context)
         ),
         traffic=traffic,
-        notes=note_columns(columns, context.cache_budget, codes, volatile),
+        notes=note_columns(columns, context.cache_budget, cell_words, volatile),
         note_titles=NoteTitleWriter(
             context.report_type,
             columns,
-            codes,
+            cell_words,
             context.day,
             page,
             # Of several ports, the one that tells findings apart: not a client's.

@@ -10,7 +10,7 @@ from typing import Final
 from shadowserver_connector.mapping.cells.cache import WIDEST
 from shadowserver_connector.mapping.cells.readers import ColumnReader
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, split_tags
-from shadowserver_connector.mapping.planning.highlights import Highlights, OverTime
+from shadowserver_connector.mapping.planning.highlights import Highlights, HistoryHighlights
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.memory_limits import COUNT_BYTES
 from shadowserver_connector.report.anomalies import Anomalies
@@ -62,7 +62,7 @@ MAX_DISTINCT: Final = 40_000
 With a few thousand more, a dict doubles the memory that it takes.
 """
 
-LONGEST: Final = 1_000
+MAX_COUNTED_CHARACTERS: Final = 1_000
 """Characters of a cell that is counted: no address, tag list or sector has more."""
 
 REPORT_TAGS: Final = 10
@@ -84,7 +84,7 @@ class RowStatistics:
     cut: int = 0
     repeated: int = 0
     """Rows to be converted that are equal, cell by cell, to another one."""
-    recurring: int = 0
+    skipped: int = 0
     """Rows that are selected and not converted, because OpenCTI has what they would become."""
     severities: Counter[str] = field(default_factory=Counter)
     hosts: dict[str, str] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class RowStatistics:
 
     @property
     def wanted(self) -> int:
-        """Rows that the options select, those that are ``recurring`` included."""
+        """Rows that the options select, those that are ``skipped`` included."""
         return self.severities.total()
 
 
@@ -126,7 +126,7 @@ def select_and_count(
     plan: Plan,
     statistics: RowStatistics,
     anomalies: Anomalies,
-    over_time: OverTime | None = None,
+    history: HistoryHighlights | None = None,
 ) -> Iterator[NumberedRow]:
     """Yield the rows that the options select, and count all rows on the way.
 
@@ -137,7 +137,7 @@ def select_and_count(
     # Counted in plain dicts, which are faster than a Counter cell by cell.
     counts: dict[str, dict[str, int]] = {role: {} for role in plan.statistics.tops}
     tops = [(counts[role], *places) for role, places in plan.statistics.tops.items()]
-    comparison = None if over_time is None else over_time.comparison
+    comparison = None if history is None else history.comparison
     highlights = Highlights(plan.statistics.highlights, comparison)
     statistics.highlights = highlights
     severities: dict[str, int] = {}
@@ -149,8 +149,8 @@ def select_and_count(
         severities[severity] = severities.get(severity, 0) + 1
         if host_at is not None:
             _count_host(statistics, row[host_at], severity)
-            if over_time is not None:
-                over_time.see(numbered[0], row[host_at], severity)
+            if history is not None:
+                history.see(numbered[0], row[host_at], severity)
         highlights.see(numbered[0], row, severity)
         # ``better`` is the place of a column that says the same more clearly, if there is one.
         for counter, index, better in tops:
@@ -178,7 +178,7 @@ def _count_host(statistics: RowStatistics, host: str, severity: str) -> None:
         elif host and _reserve(statistics, host):
             statistics.hosts[host] = severity
         # A cell that is too long is no host, so none is missing.
-        elif host and len(host) <= LONGEST:
+        elif host and len(host) <= MAX_COUNTED_CHARACTERS:
             statistics.hosts_complete = False
     elif RANK[severity] > RANK[known]:
         statistics.hosts[host] = severity
@@ -187,7 +187,7 @@ def _count_host(statistics: RowStatistics, host: str, severity: str) -> None:
 def _reserve(statistics: RowStatistics, cell: str) -> bool:
     """Reserve memory for a new cell; return whether there was enough, so that it is counted."""
     size = WIDEST * len(cell) + _ENTRY_BYTES
-    if len(cell) > LONGEST or statistics.reserved_bytes + size > COUNT_BYTES:
+    if len(cell) > MAX_COUNTED_CHARACTERS or statistics.reserved_bytes + size > COUNT_BYTES:
         return False
     statistics.reserved_bytes += size
     return True

@@ -17,7 +17,7 @@ from shadowserver_connector.mapping.objects.certificates_software_urls import SE
 from shadowserver_connector.mapping.objects.context import (
     ConversionContext,
     RelationshipRules,
-    end_of_party,
+    far_end_of_party,
 )
 from shadowserver_connector.mapping.objects.traffic import parties_of_traffic
 
@@ -88,7 +88,7 @@ def describe_mapping(
     role = column.role
     kind = role.partition(".")[0]
     meaning = meaning_of(column.party)
-    end = end_of_party(
+    far_end = far_end_of_party(
         meaning, is_primary=bool(column.party) and column.party == report_type.primary
     )
     score = _score(meaning, role)
@@ -98,19 +98,19 @@ def describe_mapping(
             return f"{_ALWAYS[role]}, related to nothing"
         return _ALWAYS[role] + score
     if role in _WITH_ADDRESS:
-        return _of_address(role, rules, end) if mates & ADDRESS_ROLES else NOTE_ONLY
+        return _of_address(role, rules, far_end) if mates & ADDRESS_ROLES else NOTE_ONLY
     if role in ("hostname", "domain"):
-        name_link = ("resolves-to", "domain-name", "ipv4-addr", end)
-        if role == "hostname" and not rules.creates_other_end(*name_link):
+        name_link = ("resolves-to", "domain-name", "ipv4-addr", far_end)
+        if role == "hostname" and not rules.creates_far_end(*name_link):
             return NOTE_ONLY
         resolves = mates & ADDRESS_ROLES and rules.creates(*name_link)
         return f"Domain-Name or Hostname{', resolves-to the address' if resolves else ''}{score}"
     if role == "url_part":
-        if not rules.creates_other_end("related-to", "ipv4-addr", "url", end):
+        if not rules.creates_far_end("related-to", "ipv4-addr", "url", far_end):
             return NOTE_ONLY
         if mates & {*ADDRESS_ROLES, "domain"}:
             return f"Url, with host and port{score}"
-        return NOTE_ONLY if end == "called" else f"Url, if it names its host{score}"
+        return NOTE_ONLY if far_end == "called" else f"Url, if it names its host{score}"
     if role in ("port", "protocol", "application", "scheme"):
         return _of_traffic(column, columns, report_type)
     if kind in _TOGETHER:
@@ -136,12 +136,14 @@ def _score(meaning: Meaning, role: str) -> str:
     return f"; score {meaning.score}{indicator}"
 
 
-def _of_address(role: str, rules: RelationshipRules, end: str) -> str:
+def _of_address(role: str, rules: RelationshipRules, far_end: str) -> str:
     stix_type, relationship, target, related = _WITH_ADDRESS[role]
-    if rules.creates(relationship, "ipv4-addr", target, end):
+    if rules.creates(relationship, "ipv4-addr", target, far_end):
         return f"{stix_type}, {related}"
     return (
-        stix_type if rules.creates_other_end(relationship, "ipv4-addr", target, end) else NOTE_ONLY
+        stix_type
+        if rules.creates_far_end(relationship, "ipv4-addr", target, far_end)
+        else NOTE_ONLY
     )
 
 

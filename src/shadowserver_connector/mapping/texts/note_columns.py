@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from shadowserver_connector.catalogue.catalogue import Codes
+from shadowserver_connector.catalogue.catalogue import CellWords
 from shadowserver_connector.catalogue.columns import UNSPECIFIC_ROLES, Column
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
@@ -110,7 +110,7 @@ class NoteColumn:
 def note_columns(
     columns: Sequence[Column],
     cache_budget: CacheBudget,
-    codes: Codes,
+    cell_words: CellWords,
     volatile: Collection[int] = (),
 ) -> tuple[NoteColumn, ...]:
     """Return the columns of a header in the order in which a Note shows them.
@@ -122,7 +122,7 @@ def note_columns(
         NoteColumn(
             at,
             markdown.cell(column.title or column.name),
-            _renderer(column, codes),
+            _renderer(column, cell_words),
             cache_budget,
             _hashes(columns, column),
             moves=at in volatile and column.role != "time",
@@ -145,14 +145,14 @@ def _hashes(columns: Sequence[Column], column: Column) -> Hashes:
     return Hashes(_NAMES[algorithm], places)
 
 
-def _renderer(column: Column, codes: Codes) -> Render:
+def _renderer(column: Column, cell_words: CellWords) -> Render:
     role = column.role
     kind, _, algorithm = role.partition(".")
     if role == "secret":
         return _mask
     # In a column of no special role, `none` or `-` may be what was found.
     plain = markdown.cell if role in UNSPECIFIC_ROLES else _plain_cell(role)
-    words = codes.words_of(column.name)
+    words = cell_words.words_of(column.name)
     if words:
         return _worded(words, plain)
     if role == "country":
@@ -162,7 +162,7 @@ def _renderer(column: Column, codes: Codes) -> Render:
     if kind in _SHOWN_HASHES and algorithm in _SHOWN_HASHES[kind]:
         return _hash(role)
     if role in _NAMING:
-        return _named(role, codes.malware)
+        return _named(role, cell_words.malware_names)
     return plain
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from shadowserver_connector.catalogue.catalogue import SEVERITIES, Codes, ReportType
+from shadowserver_connector.catalogue.catalogue import SEVERITIES, CellWords, ReportType
 from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty
@@ -63,14 +63,14 @@ class NoteTitleWriter:
         self,
         report_type: ReportType,
         columns: Sequence[Column],
-        codes: Codes,
+        cell_words: CellWords,
         day: str,
         page: str,
         endpoint: tuple[int, int],
     ) -> None:
         """``endpoint`` are the places of port and protocol, -1 where there is none."""
         self._report_type = report_type
-        self._malware = codes.malware
+        self._malware = cell_words.malware_names
         self._default = RANK[report_type.severity]
         self._time = _first(columns, "time")
         self._severity = _first(columns, "severity")

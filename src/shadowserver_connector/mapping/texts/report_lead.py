@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from shadowserver_connector.catalogue.catalogue import SEVERITIES, ReportType
-from shadowserver_connector.mapping.planning.highlights import Highlight, OverTime
+from shadowserver_connector.mapping.planning.highlights import Highlight, HistoryHighlights
 from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.report.wording import counted
@@ -22,23 +22,23 @@ ALONE: Final = 300
 NO_FINDINGS: Final = "No findings."
 
 
-def report_lead(statistics: RowStatistics, over_time: OverTime | None) -> str:
+def report_lead(statistics: RowStatistics, history: HistoryHighlights | None) -> str:
     """Return how many findings there are, how severe they are, the worst, and how many are new."""
     if not statistics.wanted:
         return NO_FINDINGS
-    first, last = _how_many(statistics), _new(over_time)
+    first, last = _how_many(statistics), _new(history)
     # Two less, for the spaces between the three sentences.
     return _joined(first, _worst(statistics, ALONE - len(first) - len(last) - 2), last)
 
 
 def case_lead(
-    report_type: ReportType, statistics: RowStatistics, over_time: OverTime | None
+    report_type: ReportType, statistics: RowStatistics, history: HistoryHighlights | None
 ) -> str:
     """Return what to do, the number of findings, and where to begin."""
     if not statistics.wanted:
         return f"{NO_FINDINGS} Nothing to do."
     first = f"To do: {report_type.todo}." if report_type.todo else ""
-    how_many, last = _how_many(statistics), _new(over_time)
+    how_many, last = _how_many(statistics), _new(history)
     # Three less, for the spaces between the four sentences.
     room = ALONE - len(first) - len(how_many) - len(last) - 3
     return _joined(first, how_many, _begin(statistics, room), last)
@@ -64,10 +64,10 @@ def severities(found: Counter[str]) -> str:
     return ", ".join(f"{found[severity]:,} {severity}" for severity in named)
 
 
-def _new(over_time: OverTime | None) -> str:
-    if over_time is None:
+def _new(history: HistoryHighlights | None) -> str:
+    if history is None:
         return ""
-    comparison = over_time.comparison
+    comparison = history.comparison
     counts = comparison.counts
     if comparison.previous_day is None:
         return "No earlier report to compare with."

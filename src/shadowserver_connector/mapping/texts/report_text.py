@@ -14,7 +14,7 @@ from shadowserver_connector.mapping.cells.countries_and_products import parse_co
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import find_cves, split_tags
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.planning.highlights import MAX_NAMED, OverTime
+from shadowserver_connector.mapping.planning.highlights import MAX_NAMED, HistoryHighlights
 from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.mapping.texts.report_lead import (
@@ -47,22 +47,26 @@ class ReportFacts(NamedTuple):
     statistics: RowStatistics
     file: FileFacts
     options: Options
-    over_time: OverTime | None
+    history: HistoryHighlights | None
     """None without a history."""
 
 
 def report_text(about: ReportFacts, anomalies: Sequence[str]) -> str:
     """Return the description of a Report."""
-    report_type, statistics, over_time = about.report_type, about.statistics, about.over_time
+    report_type, statistics, history = (
+        about.report_type,
+        about.statistics,
+        about.history,
+    )
     todo = f"To do: {report_type.todo}." if report_type.todo and statistics.wanted else ""
     prose = [
-        report_lead(statistics, over_time),
+        report_lead(statistics, history),
         " ".join(filter(None, (report_type.about, todo))),
-        *(_changes(over_time) if over_time is not None else ()),
+        *(_changes(history) if history is not None else ()),
         _guide(statistics, about.file, about.options),
     ]
     rest = [
-        *(_over_time(over_time) if over_time is not None else ()),
+        *(_history_tables(history) if history is not None else ()),
         _severities(statistics),
         *_tops(statistics),
         _left_out(statistics, about.options),
@@ -75,10 +79,18 @@ def report_text(about: ReportFacts, anomalies: Sequence[str]) -> str:
 
 def case_text(about: ReportFacts) -> str:
     """Return the description of a Case, for the person who handles it."""
-    report_type, statistics, over_time = about.report_type, about.statistics, about.over_time
-    prose = [case_lead(report_type, statistics, over_time), report_type.about, _steps(statistics)]
+    report_type, statistics, history = (
+        about.report_type,
+        about.statistics,
+        about.history,
+    )
+    prose = [
+        case_lead(report_type, statistics, history),
+        report_type.about,
+        _steps(statistics),
+    ]
     rest = [
-        *(_over_time(over_time) if over_time is not None else ()),
+        *(_history_tables(history) if history is not None else ()),
         _severities(statistics),
         _left_out(statistics, about.options),
     ]
@@ -140,8 +152,8 @@ def _steps(statistics: RowStatistics) -> str:
     )
 
 
-def _changes(over_time: OverTime) -> Iterator[str]:
-    comparison = over_time.comparison
+def _changes(history: HistoryHighlights) -> Iterator[str]:
+    comparison = history.comparison
     counts = comparison.counts
     said = [
         f"{counted(counts['new'], 'new finding')}",
@@ -161,10 +173,10 @@ def _changes(over_time: OverTime) -> Iterator[str]:
         )
 
 
-def _over_time(over_time: OverTime) -> Iterator[str]:
+def _history_tables(history: HistoryHighlights) -> Iterator[str]:
     """Yield tables of what is new, what has been open longest and what is no longer reported."""
-    yield _hosts("Worst new hosts", "Severity", over_time.worst_new())
-    yield _hosts("Open longest", "First reported", over_time.open_longest())
+    yield _hosts("Worst new hosts", "Severity", history.worst_new())
+    yield _hosts("Open longest", "First reported", history.open_longest())
     gone = [
         (
             cell(subject_text(each.key[:-DIGEST_BYTES])),
@@ -172,7 +184,7 @@ def _over_time(over_time: OverTime) -> Iterator[str]:
             f"{each.first}",
             f"{each.last}",
         )
-        for each in over_time.comparison.gone_findings[:MAX_NAMED]
+        for each in history.comparison.gone_findings[:MAX_NAMED]
     ]
     if gone:
         lines = table(("Host", "What", "First reported", "Last reported"), gone)

@@ -29,13 +29,13 @@ _LAYERS: Final = (
     ("report",),
     ("case-incident",),
 )
-LAYER: Final[Mapping[str, int]] = {
+LAYER_OF: Final[Mapping[str, int]] = {
     name: layer for layer, names in enumerate(_LAYERS) for name in names
 }
-LAYERS: Final = len(_LAYERS)
+LAYER_COUNT: Final = len(_LAYERS)
 
-CONTAINED: Final = tuple(
-    LAYER[name]
+CONTAINED_LAYERS: Final = tuple(
+    LAYER_OF[name]
     for name in (
         *("affected", "ipv4-addr", "domain-name", "file", "software", "vulnerability"),
         *("indicator", "relationship"),
@@ -74,7 +74,7 @@ class SerialisedObject:
 
 def serialise(stix: Mapping[str, Any], score: int | None = None) -> SerialisedObject:
     """Encode a STIX object of any type named in this module; ``KeyError`` for another type."""
-    return SerialisedObject(stix["id"], LAYER[stix["type"]], orjson.dumps(stix)[:-1], score)
+    return SerialisedObject(stix["id"], LAYER_OF[stix["type"]], orjson.dumps(stix)[:-1], score)
 
 
 Labels = tuple[str, ...]
@@ -147,8 +147,11 @@ class NoteDraft:
 
 
 @dataclass(slots=True)
-class Finding:
-    """Objects of one finding; refers only to these, and to author, markings and containers."""
+class FindingObjects:
+    """Objects of a finding, or of a host's findings where they share a Note.
+
+    They refer only to each other, and to author, markings and containers.
+    """
 
     objects: dict[str, SerialisedObject] = field(default_factory=dict)
     tags: list[tuple[Sequence[str], Labels]] = field(default_factory=list)
@@ -165,13 +168,13 @@ class Finding:
 def merge_observed(one: ObservedDraft, other: ObservedDraft) -> ObservedDraft:
     """Return the Observed-Data that covers both; they have the same observables."""
     first, last = min(one.first, other.first), max(one.last, other.last)
-    labels = merge_labels(one.labels, other.labels)
+    labels = merge_label_sets(one.labels, other.labels)
     # It must be sent if either of the two must.
     recurs = one.recurs and other.recurs
     return ObservedDraft(one.refs, first, last, one.times + other.times, labels, recurs)
 
 
-def merge_labels(one: LabelSets, other: LabelSets) -> LabelSets:
+def merge_label_sets(one: LabelSets, other: LabelSets) -> LabelSets:
     """Return the sets of both, each once."""
     return one if one == other else _sets(one) | _sets(other)
 
@@ -180,7 +183,7 @@ def _sets(labels: LabelSets) -> frozenset[Labels]:
     return frozenset((labels,)) if isinstance(labels, tuple) else labels
 
 
-def united_labels(labels: LabelSets) -> Sequence[str]:
+def flatten_label_sets(labels: LabelSets) -> Sequence[str]:
     """Return the labels of all sets, each once, sorted."""
     return sorted({label for some in _sets(labels) for label in some})
 
@@ -203,7 +206,7 @@ class SizeEstimator:
         self._of_labels: dict[Labels, int] = {}
         self._kept = 0
 
-    def of_finding(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> int:
+    def of_finding(self, finding: FindingObjects, fresh: Sequence[SerialisedObject]) -> int:
         """Return the bytes that a finding adds to a chunk that only lacks its objects ``fresh``."""
         size = _OVERHEAD * len(fresh)
         for serialised in fresh:

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.connector import state_store
-from shadowserver_connector.connector.state_store import (
+from shadowserver_connector.connector import history_store
+from shadowserver_connector.connector.history_store import (
     NO_HISTORY,
     clear_history_if_state_is_empty,
     forget_old_findings,
+    history_directory,
     open_comparer,
-    state_directory,
 )
 from shadowserver_connector.errors import HistoryBusyError, HistoryError
 from shadowserver_connector.history.database import FILE
@@ -75,7 +75,7 @@ def compare(
 def test_history_lies_where_it_is_set_to(home: Path) -> None:
     """The setting for the history's directory wins over the environment."""
     os.environ["XDG_STATE_HOME"] = str(home / "state")
-    assert state_directory(settings(state_dir=home / "chosen")) == home / "chosen"
+    assert history_directory(settings(state_dir=home / "chosen")) == home / "chosen"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_history_lies_where_programs_keep_their_state(
     if variable is not None:
         os.environ["XDG_STATE_HOME"] = variable if variable != "kept" else str(home / variable)
     folder = home / usual / "shadowserver-connector"
-    assert state_directory(settings()) == folder / ID
+    assert history_directory(settings()) == folder / ID
 
 
 def test_history_is_opened_as_it_is_set(
@@ -189,7 +189,7 @@ def test_history_that_is_busy_is_waited_for(
             raise failures.pop()
         return open_history(directory, owner)
 
-    monkeypatch.setattr(state_store, "open_history", opening)
+    monkeypatch.setattr(history_store, "open_history", opening)
     comparer = open_comparer(settings(), waiter)
     assert comparer is not None
     comparer.close()

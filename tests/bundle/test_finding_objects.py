@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.bundle.finding import (
-    LAYER,
+from shadowserver_connector.bundle.finding_objects import (
+    LAYER_OF,
     ObservedDraft,
-    merge_labels,
+    flatten_label_sets,
+    merge_label_sets,
     merge_observed,
-    united_labels,
 )
 from tests.stix.examples import EXAMPLES
 
@@ -25,15 +25,15 @@ LABELS = st.lists(st.sampled_from(["iot", "ssl", "vpn", "ssh"]), unique=True).ma
 @given(st.lists(LABELS, min_size=1))
 def test_labels_of_any_rows_are_united(rows: list[tuple[str, ...]]) -> None:
     """The labels of all rows are merged, each once, sorted."""
-    merged = reduce(merge_labels, rows)
-    assert united_labels(merged) == sorted({label for labels in rows for label in labels})
-    assert merge_labels(merged, rows[0]) == merged
+    merged = reduce(merge_label_sets, rows)
+    assert flatten_label_sets(merged) == sorted({label for labels in rows for label in labels})
+    assert merge_label_sets(merged, rows[0]) == merged
 
 
 def test_same_labels_stay_as_they_are() -> None:
     """If all rows have the same labels, their tuple is reused."""
     labels = ("iot", "ssl")
-    assert merge_labels(labels, ("iot", "ssl")) is labels
+    assert merge_label_sets(labels, ("iot", "ssl")) is labels
 
 
 def test_observed_data_covers_both() -> None:
@@ -43,7 +43,7 @@ def test_observed_data_covers_both() -> None:
     merged = merge_observed(one, other)
     assert (merged.refs, merged.times) == (one.refs, 5)
     assert (merged.first, merged.last) == ("2024-01-31T01", "2024-01-31T03")
-    assert united_labels(merged.labels) == ["iot", "ssl"]
+    assert flatten_label_sets(merged.labels) == ["iot", "ssl"]
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,6 @@ def test_observed_data_recurs_if_all_of_it_does(one: bool, other: bool, both: bo
 def test_every_type_has_its_place_in_a_bundle() -> None:
     """Every type of object has a place in the order of a bundle."""
     types = {example["type"] for example in EXAMPLES.values()}
-    assert sorted(types - LAYER.keys()) == [], "bundle/finding.py: add the type to _LAYERS"
+    assert sorted(types - LAYER_OF.keys()) == [], (
+        "bundle/finding_objects.py: add the type to _LAYERS"
+    )
