@@ -20,7 +20,7 @@ from shadowserver_connector.sink.platform import (
     is_too_large,
     to_sink_error,
 )
-from shadowserver_connector.sink.works import WorkDeletedError, claim_work, release_work
+from shadowserver_connector.sink.works import WorkDeletedError, release_work
 from shadowserver_connector.waiting import COPIES, OPENCTI, QUEUE, Waiter
 
 _MAX_MISSING: Final = 100_000
@@ -79,10 +79,6 @@ class Delivery:
         self._work_id = self._waiter.until(
             OPENCTI, lambda: works.open_work(self._helper, self._abilities, self._name)
         )
-        # Before anything is sent, because another process of this connector closes works that no
-        # process holds.
-        if self._work_id is not None:
-            claim_work(self._helper.connect_id, self._work_id)
         self.is_open = True
 
     def close(self, message: str, *, in_error: bool) -> None:
@@ -97,7 +93,6 @@ class Delivery:
         work_id, self._work_id = self._work_id, None
         if work_id is not None:
             works.close_work(self._helper, work_id, message, in_error=False)
-            release_work(self._helper.connect_id, work_id)
 
     def _close(self, message: str, *, in_error: bool) -> None:
         if self._work_id is None:

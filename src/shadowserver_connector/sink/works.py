@@ -111,7 +111,7 @@ def work_name(day: date, command: str = "") -> str:
 
 
 def open_work(helper: Any, abilities: Abilities, name: str) -> str | None:
-    """Open a work and return its id, or ``None`` where pycti sends nothing to the queue.
+    """Open a work, claim it, and return its id; ``None`` where pycti sends nothing to the queue.
 
     Raises SinkUnavailableError.
     """
@@ -120,12 +120,17 @@ def open_work(helper: Any, abilities: Abilities, name: str) -> str | None:
     work_id = call_platform(
         lambda: helper.api.work.initiate_work(helper.connect_id, name, **kwargs)
     )
-    return None if work_id is None else str(work_id)
+    if work_id is None:
+        return None
+    # Before anything is sent: another process of this connector closes works that nobody holds.
+    claim_work(helper.connect_id, str(work_id))
+    return str(work_id)
 
 
 def close_work(helper: Any, work_id: str, message: str, *, in_error: bool) -> None:
-    """Close a work with a message. Raises SinkUnavailableError."""
+    """Close a work with a message, and release it. Raises SinkUnavailableError."""
     call_platform(lambda: helper.api.work.to_processed(work_id, message, in_error=in_error))
+    release_work(helper.connect_id, work_id)
 
 
 def add_expected(helper: Any, work_id: str, count: int) -> None:
@@ -181,7 +186,6 @@ def close_orphans(helper: Any) -> list[str]:
         message = _closing_message(helper.connect_id, work)
         if message is not None:
             close_work(helper, work["id"], message, in_error=False)
-            release_work(helper.connect_id, work["id"])
             closed.append(str(work["name"]))
     return closed
 
