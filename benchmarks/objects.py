@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from tests.sink.pycti_fakes import FakeHelper
@@ -38,18 +40,19 @@ OTHERS: Final = ("scan_ssl", "scan_ssh", "event4_honeypot_brute_force")
 """Types that make more of a row: certificates, keys, attackers beside the attacked."""
 
 
-FIRST_DAYS: Final = (
-    "event4_sinkhole",
-    "event4_sinkhole_http",
-    "event4_sinkhole_http_referer",
-    "event4_sinkhole_dns",
-    "scan_ssl",
-    "scan_ssl_freak",
-)
-"""Sinkhole and TLS types, by their columns; the others of them are like one of these."""
+FIRST_DAYS: Final[Mapping[str, Sequence[str]]] = {
+    "sinkhole": (
+        "event4_sinkhole",
+        "event4_sinkhole_http",
+        "event4_sinkhole_http_referer",
+        "event4_sinkhole_dns",
+    ),
+    "TLS": ("scan_ssl", "scan_ssl_freak"),
+}
+"""Kinds of types, by their columns; the others of a kind are like one of these."""
 
 MOST: Final = 6
-"""Objects a row that a first day of one of them may cost."""
+"""Objects a row that a first day of the types of a kind may cost on average."""
 
 
 def measure(folder: Path, *, quick: bool) -> list[Result]:
@@ -67,7 +70,7 @@ def _first_day(folder: Path, rows: tuple[int, int]) -> Result:
         ("type", *(f"{count:,} rows" for count in rows), *(f"{count:,}, all" for count in rows)),
     )
     a_row: dict[str, list[float]] = {}
-    for name in FIRST_DAYS:
+    for name in chain.from_iterable(FIRST_DAYS.values()):
         given = [report(folder, name, count) for count in rows]
         sent = [
             _keeping_up(each, options).by_type.total() / each.rows
@@ -76,14 +79,14 @@ def _first_day(folder: Path, rows: tuple[int, int]) -> Result:
         ]
         a_row[name] = sent[: len(rows)]
         result.rows.append((name, *sent))
-    for at, count in enumerate(rows):
-        costs = {name: each[at] for name, each in a_row.items()}
-        above = [f"{name} {cost:.2f}" for name, cost in costs.items() if cost > MOST]
-        result.goal(
-            f"at most {MOST} objects a row of a report of {count:,} rows",
-            ", ".join(above) or f"{max(costs.values()):.2f}",
-            met=not above,
-        )
+    for kind, names in FIRST_DAYS.items():
+        for at, count in enumerate(rows):
+            average = fmean(a_row[name][at] for name in names)
+            result.goal(
+                f"{kind} types: at most {MOST} objects a row on average, reports of {count:,} rows",
+                f"{average:.2f}",
+                met=average <= MOST,
+            )
     result.notes.append("A Report goes with every message, and counts each time.")
     return result
 
