@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
@@ -19,12 +20,14 @@ from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.database import FILE
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options, Repeats
+from shadowserver_connector.pipeline import report_comparer
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.conversions_ahead import submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.table import open_table
 from tests.history.days import damage_what_only_a_commit_reads
 from tests.mapping.conversion import DAY, csv_bytes, info_of
 from tests.mapping.rows import rows_of
@@ -118,9 +121,11 @@ def test_history_whose_damage_shows_in_a_commit_starts_again(
     """What is delivered after the loss is in the new history."""
     comparer.close()
     damage_what_only_a_commit_reads(tmp_path / "history" / FILE)
-    comparer.compare(report, INFO)
-    comparer.commit(report)
-    assert known_on_the_next_day(comparer, report)
+    later = ReportComparer(lambda: open_history(tmp_path / "history", "one"), FakeLog())
+    later.compare(report, INFO)
+    later.commit(report)
+    assert known_on_the_next_day(later, report)
+    later.close()
 
 
 def known_on_the_next_day(comparer: ReportComparer, report: Path) -> bool:
@@ -169,6 +174,57 @@ def test_without_room_on_the_disk_the_file_is_read_again(
     assert comparison is not None
     assert comparison.table is None
     assert converted(report, comparison, "refer")[1].rows == 43
+
+
+@pytest.fixture
+def slow_parsing(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """Let each file that is opened wait until the test lets it go on."""
+    events = SimpleNamespace(begun=threading.Event(), go_on=threading.Event())
+
+    def open_slowly(path: Path, *arguments: Any) -> Any:
+        events.begun.set()
+        assert events.go_on.wait(30)
+        return open_table(path, *arguments)
+
+    monkeypatch.setattr(report_comparer, "open_table", open_slowly)
+    yield events
+    events.go_on.set()
+
+
+def test_commit_does_not_wait_for_another_file_to_be_parsed(
+    comparer: ReportComparer, report: Path, tmp_path: Path, slow_parsing: SimpleNamespace
+) -> None:
+    """A delivered report is committed while the next one is still parsed."""
+    slow_parsing.go_on.set()
+    comparer.compare(report, INFO)
+    slow_parsing.begun.clear()
+    slow_parsing.go_on.clear()
+    other = info_of("scan_ssh")
+    path = tmp_path / other.file
+    path.write_bytes(csv_bytes(*rows_of("scan_ssh", 4)))
+    with ThreadPoolExecutor(2) as pool:
+        comparing = pool.submit(comparer.compare, path, other)
+        assert slow_parsing.begun.wait(30)
+        pool.submit(comparer.commit, report).result(30)
+        assert comparer.is_feed_free(INFO)
+        slow_parsing.go_on.set()
+        comparison = comparing.result(30)
+    assert comparison is not None
+    assert comparison.counts["new"] == 4
+
+
+def test_report_that_is_still_parsed_when_the_history_is_closed_is_not_compared(
+    comparer: ReportComparer, report: Path, tmp_path: Path, slow_parsing: SimpleNamespace
+) -> None:
+    """Closing does not wait for a file; its rows are removed, and the history stays closed."""
+    with ThreadPoolExecutor(2) as pool:
+        comparing = pool.submit(comparer.compare, report, INFO)
+        assert slow_parsing.begun.wait(30)
+        pool.submit(comparer.close).result(30)
+        slow_parsing.go_on.set()
+        assert comparing.result(30) is None
+    # Another instance can open it.
+    open_history(tmp_path / "history", "one").close()
 
 
 class _Elsewhere(ClusterExecutor):

@@ -73,6 +73,7 @@ class ReportComparer:
         self._lock = threading.Lock()
         self._waiting: dict[Path, _ComparedReport] = {}
         self._history: History | None = None
+        self._is_closed = False
         self._open_if_needed()
 
     def compare(self, path: Path, info: ReportInfo, copy: Path | None = None) -> Comparison | None:
@@ -87,7 +88,12 @@ class ReportComparer:
             self._discard(path)
             if self._open_if_needed() is None:
                 return None
-            compared = _identify_rows(path, info, copy)
+        # Without the lock: no delivered report has to wait for a large file to be parsed.
+        compared = _identify_rows(path, info, copy)
+        with self._lock:
+            if self._is_closed:
+                compared.stack.close()
+                return None
             self._waiting[path] = compared
             comparison = self._with_history(
                 lambda history: history.compare(
@@ -137,8 +143,9 @@ class ReportComparer:
                 self._log.warning(CLEARED)
 
     def close(self) -> None:
-        """Close the history; what is not committed is forgotten."""
+        """Close the history; what is not committed is forgotten, and nothing more is compared."""
         with self._lock:
+            self._is_closed = True
             for path in list(self._waiting):
                 self._discard(path)
             self._close()
