@@ -7,8 +7,9 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -44,11 +45,16 @@ def private_directory(path: Path) -> Path:
         facts = path.stat(follow_symlinks=False)
         if not stat.S_ISDIR(facts.st_mode):
             raise OSError(errno.ENOTDIR, "it is a link or a file")
-        if facts.st_uid != os.geteuid():
+        if not _is_own(facts):
             raise OSError(errno.EPERM, "it belongs to another user")
         shutil.rmtree(path)
     path.mkdir(mode=0o700)
     return path
+
+
+def _is_own(facts: os.stat_result) -> bool:
+    """Tell whether a file or folder belongs to this process's user; systems may have none."""
+    return not hasattr(os, "geteuid") or facts.st_uid == os.geteuid()
 
 
 def lock(handle: int) -> bool:
@@ -64,6 +70,61 @@ def lock(handle: int) -> bool:
     except OSError:
         return False
     return True
+
+
+_FOLDER_PREFIX: Final = "shadowserver-tmp-"
+_JUST_MADE: Final = 1.0
+"""Seconds in which a new folder is locked, and in which no killed process starts again."""
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Create a folder that only its owner can enter; it is removed at the end.
+
+    Until then it is locked: what is left of it after a kill, `remove_abandoned_folders` recognises.
+    Raises ``OSError``.
+    """
+    made = tempfile.TemporaryDirectory(
+        prefix=_FOLDER_PREFIX,
+        dir=temporary_directory(),
+        # After an interruption an abandoned download may still write there.
+        ignore_cleanup_errors=True,
+    )
+    with made as name, _locked(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        lock(handle)
+        yield
+    finally:
+        os.close(handle)
+
+
+def remove_abandoned_folders() -> None:
+    """Remove the folders of `temporary_folder` that killed processes of this user left."""
+    for folder in temporary_directory().glob(f"{_FOLDER_PREFIX}*"):
+        # Of another user, or removed meanwhile by whoever else starts now.
+        with suppress(OSError):
+            facts = folder.stat(follow_symlinks=False)
+            age = time.time() - facts.st_mtime
+            if stat.S_ISDIR(facts.st_mode) and _is_own(facts) and age > _JUST_MADE:
+                _remove_if_abandoned(folder)
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        if lock(handle):
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(handle)
 
 
 _LENGTH_BYTES: Final = 4

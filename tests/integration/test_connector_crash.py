@@ -134,6 +134,8 @@ def test_killed_and_started_again(step: Step, world: World, uninterrupted: dict[
     assert set(sends) == {report.file for report in small_month().files}
     assert sum(sends.values()) <= len(sends) + 1
     assert all(work.closed for work in world.works())
+    # Neither run left rows, copies or chunks behind.
+    assert list((world.folder / "tmp").glob("shadowserver-tmp-*")) == []
     workers = world.import_all()
     assert workers.rejected == []
     assert workers.failed == []

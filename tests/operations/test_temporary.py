@@ -1,11 +1,15 @@
-"""Where temporary files go."""
+"""Where temporary files go, and what becomes of those of a killed process."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,11 @@ import pytest
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.service.assembly import _workspace
-from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.temporary import (
+    remove_abandoned_folders,
+    temporary_directory,
+    temporary_folder,
+)
 
 CONNECTOR = "2e4a8b9c-3c1b-4f0e-9d57-6f1a2b3c4d5e"
 
@@ -120,3 +128,99 @@ def test_a_workspace_that_appears_meanwhile_is_refused(
     monkeypatch.setattr(shutil, "rmtree", delete)
     with pytest.raises(SettingsError, match="cannot be made anew"):
         _workspace(CONNECTOR)
+
+
+HOLDING = """
+import sys
+from shadowserver_connector.temporary import temporary_folder
+with temporary_folder() as folder:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "rows").write_bytes(b"x" * 1000)
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def holding(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """Yield a process that uses a temporary folder, and the folder."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDING],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield process, Path(process.stdout.readline().strip())
+        process.kill()
+
+
+def aged(folder: Path) -> Path:
+    """Return a folder that looks as if it had been made long ago."""
+    os.utime(folder, (0, 0))
+    return folder
+
+
+def test_a_temporary_folder_is_private_and_removed_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a folder of its own that only its user can enter."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with temporary_folder() as one, temporary_folder() as other:
+        assert one.parent == other.parent == tmp_path
+        assert one != other
+        assert stat.S_IMODE(one.stat().st_mode) == 0o700
+        (one / "rows").touch()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_used_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether a process is alive is told by its lock, not by the age of its folder."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with holding(tmp_path) as (process, folder), temporary_folder() as own:
+        aged(folder)
+        aged(own)
+        remove_abandoned_folders()
+        assert (folder / "deep" / "rows").exists()
+        process.kill()
+        process.wait()
+        remove_abandoned_folders()
+        assert list(tmp_path.iterdir()) == [own]
+
+
+def test_a_folder_that_was_just_made_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may belong to a process that has not locked it yet."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    new = Path(tempfile.mkdtemp(prefix="shadowserver-tmp-", dir=tmp_path))
+    remove_abandoned_folders()
+    assert new.exists()
+    aged(new)
+    remove_abandoned_folders()
+    assert not new.exists()
+
+
+def test_what_is_no_folder_of_ours_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links, files, and folders of other users and of other names are not removed."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    (tmp_path / "shadowserver-tmp-link").symlink_to(elsewhere)
+    (tmp_path / "shadowserver-tmp-file").touch()
+    aged(elsewhere)
+    before = sorted(tmp_path.rglob("*"))
+    remove_abandoned_folders()
+    assert sorted(tmp_path.rglob("*")) == before
+
+    (tmp_path / "shadowserver-tmp-others").mkdir()
+    others = aged(tmp_path / "shadowserver-tmp-others")
+    monkeypatch.setattr(os, "geteuid", lambda: elsewhere.stat().st_uid + 1)
+    remove_abandoned_folders()
+    assert others.exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -52,7 +51,7 @@ from shadowserver_connector.preview.page_data import MAX_FINDINGS
 from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.wording import counted
 from shadowserver_connector.sink.directory import report_folder
-from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.temporary import temporary_folder
 
 HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bundles")
 HEADINGS_OVER_TIME = ("New", "Changed", "Recurring", "Resurfaced", "Gone")
@@ -145,13 +144,13 @@ def convert(
     failures: list[Outcome | Failure] = []
     results: list[Outcome | Failure] = []
     copies: dict[Path, Path] = {}
-    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
+    with temporary_folder() as work, progress() as bar:
         task = bar.add_task("converting", total=None)
-        jobs = _jobs(paths, Path(work), folder, failures.append)
+        jobs = _jobs(paths, work, folder, failures.append)
 
         def release(job: Job) -> None:
             bar.advance(task)
-            delete_unpacked(job[0], Path(work))
+            delete_unpacked(job[0], work)
             if job[0] in copies:
                 copies.pop(job[0]).unlink(missing_ok=True)
 
@@ -182,7 +181,7 @@ def _comparing(history: Path, copies: dict[Path, Path]) -> Iterator[Compare]:
     def compare(job: Job) -> Comparison | None:
         path = job[0]
         # Longer than until it is committed: the conversion comes later.
-        copies[path] = Path(folder) / f"{next(numbers)}.table"
+        copies[path] = folder / f"{next(numbers)}.table"
         try:
             comparison = comparer.compare(*job, copies[path])
         except (SkippableError, NotReadyError):
@@ -195,7 +194,7 @@ def _comparing(history: Path, copies: dict[Path, Path]) -> Iterator[Compare]:
         comparer.commit(path)
         return comparison
 
-    with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder:
+    with temporary_folder() as folder:
         try:
             yield compare
         finally:
@@ -238,9 +237,9 @@ def preview(
         raise UsageError(f"{page} is a folder; name the page to write, such as {page}/page.html")
     create_folder(page.parent)
     failures: list[Failure] = []
-    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
-        given = with_standard_input(paths, Path(work), name)
-        jobs = list(jobs_in(given, Path(work), failures.append))
+    with temporary_folder() as work, progress() as bar:
+        given = with_standard_input(paths, work, name)
+        jobs = list(jobs_in(given, work, failures.append))
         task = bar.add_task("reading", total=2 * len(jobs))
         written = write_page(
             jobs, page, options, max_findings=max_findings, advance=lambda: bar.advance(task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
@@ -59,6 +58,7 @@ from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities, limit_to_abilities
 from shadowserver_connector.state.imported import is_done
 from shadowserver_connector.state.serialisation import load_state
+from shadowserver_connector.temporary import temporary_folder
 from shadowserver_connector.waiting import Waiter
 
 HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
@@ -69,12 +69,12 @@ def import_(loaded: LoadedSettings, paths: Sequence[Path], *, form: OutputFormat
     results: list[Result] = []
     with (
         _setup(loaded, "import") as setup,
-        _workdir() as work,
+        temporary_folder() as work,
         _executor(loaded.settings.shadowserver) as executor,
         progress() as bar,
     ):
         task = bar.add_task("importing", total=None)
-        for result in import_files(setup, paths, Path(work), if_ahead(executor)):
+        for result in import_files(setup, paths, work, if_ahead(executor)):
             results.append(result)
             bar.advance(task)
     if not results:
@@ -127,15 +127,13 @@ def _import_days(
 ) -> list[Result]:
     results: list[Result] = []
     with (
-        _workdir() as work,
+        temporary_folder() as work,
         _executor(settings) as executor,
         progress() as bar,
     ):
         task = bar.add_task("importing", total=len(reports))
         try:
-            for result in import_days(
-                setup, api, settings, reports, Path(work), if_ahead(executor)
-            ):
+            for result in import_days(setup, api, settings, reports, work, if_ahead(executor)):
                 results.append(result)
                 bar.advance(task)
         except KeyboardInterrupt:
@@ -163,11 +161,6 @@ def _setup(loaded: LoadedSettings, command: str) -> Iterator[ImportSetup]:
     finally:
         if comparer is not None:
             comparer.close()
-
-
-def _workdir() -> AbstractContextManager[str]:
-    # After an interruption an abandoned download may still write there.
-    return tempfile.TemporaryDirectory(prefix="shadowserver-", ignore_cleanup_errors=True)
 
 
 def _executor(settings: ShadowserverSettings) -> AbstractContextManager[Executor]:
@@ -305,8 +298,7 @@ def _fetch_and_convert(
     api: ReportsApi, store: GeneratedReports, folder: Path
 ) -> list[Outcome | Failure]:
     results: list[Outcome | Failure] = []
-    # After an interruption an abandoned download may still write there.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work, progress() as bar:
+    with temporary_folder() as work, progress() as bar:
         listing = bar.add_task("listing days", total=len(store.days()))
         reports = []
         for day in store.days():
@@ -324,7 +316,7 @@ def _fetch_and_convert(
             # Each download has a folder of its own.
             shutil.rmtree(job[0].parent)
 
-        files = downloads(reports, api.download, Path(work), threads=_DEMO_THREADS)
+        files = downloads(reports, api.download, work, threads=_DEMO_THREADS)
         found = completed_downloads(files, results.append)
         with open_executor(None) as executor:
             results += convert_all(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -45,6 +44,7 @@ from shadowserver_connector.report.layout import SURPLUS
 from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.report.wording import counted, unreadable
+from shadowserver_connector.temporary import temporary_folder
 
 
 def explain(
@@ -53,10 +53,8 @@ def explain(
     """Show how the columns of files are read and what becomes of them; return the exit code."""
     failed: list[Exception] = []
     explained: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work:
-        for file in find_reports(
-            with_standard_input(paths, Path(work), name), Path(work), failed.append
-        ):
+    with temporary_folder() as work:
+        for file in find_reports(with_standard_input(paths, work, name), work, failed.append):
             try:
                 explained.append(_explain(job_of(file), options))
             except (SkippableError, NotReadyError) as error:

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from shadowserver_connector.api.answers import DayEvents
@@ -19,7 +18,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.report_comparer import ReportComparer, with_comparison
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.generate import write_report
-from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.temporary import temporary_folder
 
 OBJECTS_PER_SECOND: Final = 25
 """What a typical OpenCTI installation imports, according to public reports."""
@@ -62,8 +61,7 @@ def estimate(
         events[name].append((day, findings[day, name]))
     objects = 0.0
     with ExitStack() as stack:
-        place = stack.enter_context(TemporaryDirectory(dir=temporary_directory()))
-        samples = _Samples(Path(place), options)
+        samples = _Samples(stack.enter_context(temporary_folder()), options)
         stack.callback(samples.close)
         for name, days in sorted(events.items()):
             # The newest day is imported first, in full.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import marshal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from heapq import merge
@@ -12,7 +11,7 @@ from typing import Any, BinaryIO, Final
 
 from shadowserver_connector.history.record import states_of
 from shadowserver_connector.memory_limits import COMPARED_ROWS
-from shadowserver_connector.temporary import as_block, read_blocks, temporary_directory
+from shadowserver_connector.temporary import as_block, read_blocks, temporary_folder
 
 # Rows that are read back at once: while parts are merged, one block of each is in memory.
 _BLOCK: Final = 500
@@ -98,8 +97,8 @@ class DayRows:
 @contextmanager
 def open_day_rows() -> Iterator[DayRows]:
     """Create an empty collection; its files are in the temporary folder, removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder:
-        yield DayRows(Path(folder))
+    with temporary_folder() as folder:
+        yield DayRows(folder)
 
 
 def _read(file: BinaryIO) -> Iterator[_Row]:

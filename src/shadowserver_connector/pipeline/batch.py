@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
@@ -40,7 +39,7 @@ from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.report.wording import unreadable
 from shadowserver_connector.sink.directory import write_report
-from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.temporary import temporary_folder
 
 # So many rows may have no usable time before a file counts as one without a day.
 _ROWS_SEARCHED: Final = 1_000
@@ -136,8 +135,7 @@ def convert_all(
     with ExitStack() as stack:
         spool: Path | None = None
         if isinstance(executor, ClusterExecutor):
-            folder = tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory())
-            spool = Path(stack.enter_context(folder))
+            spool = stack.enter_context(temporary_folder())
 
         def begin(job: Job) -> Callable[[], Outcome]:
             if spool is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import uuid
 import zlib
@@ -34,7 +33,7 @@ from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.processes import capacity
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo, safe_name
-from shadowserver_connector.temporary import as_block, read_blocks
+from shadowserver_connector.temporary import as_block, read_blocks, temporary_folder
 
 _COMPRESSION_LEVEL: Final = 1
 """zlib's fastest: STIX and reports are so repetitive that a fraction of their size is left."""
@@ -183,8 +182,8 @@ def _convert_on_cluster(
             "install the same version on all machines"
         )
     chunks: list[bytes] = []
-    with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
-        path = Path(folder) / safe_name(info.file)
+    with temporary_folder() as folder:
+        path = folder / safe_name(info.file)
         path.write_bytes(zlib.decompress(content))
 
         def keep(chunk: Chunk) -> None:

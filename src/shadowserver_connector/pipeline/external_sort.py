@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import marshal
-import tempfile
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,7 @@ from shadowserver_connector.mapping.planning.row_statistics import NumberedRow
 from shadowserver_connector.mapping.texts.notes import CountedRow
 from shadowserver_connector.memory_limits import MERGE_BYTES, SORT_BYTES
 from shadowserver_connector.report.table import BETWEEN
-from shadowserver_connector.temporary import as_block, read_blocks, temporary_directory
+from shadowserver_connector.temporary import as_block, read_blocks, temporary_folder
 
 Item = tuple[str, int, int]
 """A row as text, its number, and the number of rows equal to it, itself included."""
@@ -237,8 +236,7 @@ class HostSort:
 
     def _new_folder(self) -> Path:
         """Create a folder that nobody else may read, removed at the end."""
-        folder = tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory())
-        return Path(self._stack.enter_context(folder))
+        return self._stack.enter_context(temporary_folder())
 
     def _write(self, path: Path) -> SortedFile:
         """Write the rows that are in memory to a new file, and forget them."""

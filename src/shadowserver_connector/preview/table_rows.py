@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.pipeline.report_comparer import ReportComparer, feed_of
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.temporary import temporary_folder
 
 _REMEMBERED_LENGTH: Final = 200
 Value = TypeVar("Value")
@@ -383,9 +383,9 @@ def compare_days(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
     for _, info in jobs:
         days[feed_of(info)].add(info.day.isoformat())
     several = [feed for feed, of in days.items() if len(of) > 1] if rows <= MAX_COMPARED else []
-    with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
+    with temporary_folder() as folder:
         # As in an import, so that the page shows the verdicts that OpenCTI would get.
-        comparer = ReportComparer(lambda: open_history(Path(folder), "preview"), SilentLogger())
+        comparer = ReportComparer(lambda: open_history(folder, "preview"), SilentLogger())
         try:
             yield DaysCompared(comparer, frozenset(several))
         finally:

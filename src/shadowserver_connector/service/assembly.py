@@ -60,7 +60,11 @@ from shadowserver_connector.sink.platform import (
     limit_to_abilities,
     queued_megabytes,
 )
-from shadowserver_connector.temporary import private_directory, temporary_directory
+from shadowserver_connector.temporary import (
+    private_directory,
+    remove_abandoned_folders,
+    temporary_directory,
+)
 from shadowserver_connector.waiting import OPENCTI, SCHEDULER, Retry, RetryPolicy, Waiter
 
 SETTING: Final = "Check this setting"
@@ -147,6 +151,7 @@ class Process:
         abilities = find_abilities(helper)
         log_missing_abilities(abilities, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
+        remove_abandoned_folders()
         workspace = self.waiter.until_disk_has_room(lambda: _workspace(settings.connector.id))
         comparer = open_comparer(settings, self.waiter)
         if comparer is not None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 import atexit
 import os
 import ssl
-import tempfile
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -54,7 +54,7 @@ from shadowserver_connector.settings.value_messages import (
 )
 from shadowserver_connector.settings.value_types import Section
 from shadowserver_connector.state.imported import LONGEST_LOOKBACK
-from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.temporary import temporary_directory, temporary_folder
 
 DEFAULT = "default"
 # A key in PEM has a few thousand characters; a file such as /dev/zero never ends.
@@ -369,17 +369,16 @@ def _join_authorities(found: Authorities) -> Path:
     certificates = verifying_context(found).get_ca_certs(binary_form=True)
     pem = "".join(map(ssl.DER_cert_to_PEM_cert, certificates))
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=temporary_directory(), prefix="shadowserver-ca-", suffix=".pem", delete=False
-        ) as file:
-            atexit.register(Path(file.name).unlink, missing_ok=True)
-            file.write(pem.encode())
+        with ExitStack() as stack:
+            path = stack.enter_context(temporary_folder()) / "authorities.pem"
+            path.write_text(pem, encoding="ascii")
+            atexit.register(stack.pop_all().close)
     except OSError as error:
         raise SettingsError(
             f"cannot write the authorities to {temporary_directory()} ({error.strerror}); "
             "let OPENCTI_CA_BUNDLE name one file with all of them"
         ) from None
-    return Path(file.name)
+    return path
 
 
 def _export_proxies(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:
