@@ -14,8 +14,8 @@ from benchmarks.measure import Seconds, peak_kib, timed
 from benchmarks.reports import DAY
 from shadowserver_connector.history.comparison import ReportFeed
 from shadowserver_connector.history.database import reading_only
-from shadowserver_connector.history.day_rows import DayRows, open_day_rows
 from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.identified_rows import IdentifiedRows, open_identified_rows
 from shadowserver_connector.history.questions import findings_about, open_longest
 from shadowserver_connector.history.record import DIGEST_BYTES
 
@@ -38,12 +38,12 @@ def main(folder: Path, rows: int) -> None:
 
     directory = folder / "history"
     with open_history(directory, "benchmark") as history:
-        with open_day_rows() as first:
+        with open_identified_rows() as first:
             _fill(first, rows, 0)
             step("first commit", lambda: history.commit(FEED, DAY, first))
         before = history.path.stat().st_size
         next_day = DAY + timedelta(1)
-        with open_day_rows() as second:
+        with open_identified_rows() as second:
             step("sort", lambda: _fill(second, rows, 1))
             found = []
             step("compare", lambda: found.append(history.compare(FEED, next_day, second)))
@@ -70,7 +70,7 @@ def main(folder: Path, rows: int) -> None:
     )
 
 
-def _fill(day: DayRows, rows: int, number: int) -> None:
+def _fill(day: IdentifiedRows, rows: int, number: int) -> None:
     moved = number * (rows // NEW_IN)
     for row in range(moved, moved + rows):
         host = int(row / ROWS_OF_HOST)

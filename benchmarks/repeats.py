@@ -140,7 +140,7 @@ def _days(
     folder.mkdir()
     helper = FakeHelper()
     log = helper.connector_logger
-    waiter = Waiter(threading.Event(), log, counted_after=0.0)
+    waiter = Waiter(threading.Event(), log, queue_numbers_delay=0.0)
     comparer = ReportComparer(lambda: open_history(folder, "one"), log, refresh=refresh)
     convert = with_comparison(comparer)
     files = [dict[str, Path]() for _ in order]

@@ -11,18 +11,18 @@ import sys
 from datetime import UTC, datetime
 
 from benchmarks.measure import timed
-from shadowserver_connector.logger import open_log
+from shadowserver_connector.logger import configure_logging
 from shadowserver_connector.service.assembly import Connector, Process
 from shadowserver_connector.settings.load import load_settings
 from shadowserver_connector.settings.sections import ShadowserverSettings
-from shadowserver_connector.state.imported import days_to_query
+from shadowserver_connector.state.state import days_to_query
 
 
 def main() -> None:
     """Run, wait, run again, print one line of JSON."""
     loaded = load_settings()
     connector, opencti = loaded.settings.connector, loaded.settings.opencti
-    log = open_log(connector.name, connector.log_level, as_json=opencti.json_logging)
+    log = configure_logging(connector.name, connector.log_level, as_json=opencti.json_logging)
     with Process(loaded, log).assemble() as parts:
         _run_twice(parts, loaded.settings.shadowserver)
 

@@ -13,7 +13,7 @@ import yaml
 
 from shadowserver_connector.cli.app import app
 from shadowserver_connector.settings.sources import (
-    PYCTI_NAMES,
+    NAMES_OUTSIDE_MODELS,
     SECTIONS,
     known_settings,
     names_in_yaml,
@@ -97,7 +97,7 @@ def _in_code(line: Line, path: Path) -> Iterator[str]:
 @cache
 def _settings() -> frozenset[str]:
     files = (f"{name}_FILE" for name in secret_names())
-    return frozenset([*known_settings(), *PYCTI_NAMES, *files])
+    return frozenset([*known_settings(), *NAMES_OUTSIDE_MODELS, *files])
 
 
 @cache

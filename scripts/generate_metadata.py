@@ -15,7 +15,7 @@ from typing import Any
 
 from shadowserver_connector.settings import Settings
 from shadowserver_connector.settings.sources import SECTIONS, Setting, known_settings
-from shadowserver_connector.settings.value_messages import allowed_values, as_text, schemas
+from shadowserver_connector.settings.value_messages import allowed_values, in_clear, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "python scripts/generate_metadata.py"
@@ -112,7 +112,7 @@ def _property(setting: Setting) -> dict[str, Any]:
         del entry["format"]
     default = _default(setting)
     if default is not None:
-        entry["default"] = as_text(default) if entry.get("type") == "string" else default
+        entry["default"] = in_clear(default) if entry.get("type") == "string" else default
     return entry
 
 
@@ -134,7 +134,7 @@ def _table(settings: Iterable[Setting]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for setting in settings:
-        default = as_text(_default(setting))
+        default = in_clear(_default(setting))
         cells = (
             f"`{setting.name}`",
             f"`{setting.key}`",
@@ -191,7 +191,7 @@ def _default(setting: Setting) -> Any:
 def _sample(setting: Setting, samples: Mapping[str, str]) -> str:
     if setting.needed:
         return samples.get(setting.name, PLACEHOLDER)
-    return as_text(_default(setting))
+    return in_clear(_default(setting))
 
 
 def _read(path: Path) -> str:

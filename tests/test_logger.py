@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from shadowserver_connector.logger import Logger, open_log
+from shadowserver_connector.logger import Logger, configure_logging
 
 NAME = "A connector under test"
 Open = Callable[[bool], Logger]
@@ -20,7 +20,7 @@ def opened() -> Iterator[Open]:
     before, level = list(root.handlers), root.level
 
     def open_it(as_json: bool) -> Logger:
-        return open_log(NAME, "info", as_json=as_json)
+        return configure_logging(NAME, "info", as_json=as_json)
 
     yield open_it
     root.handlers[:] = before

@@ -55,11 +55,11 @@ class NewerStateError(FatalError):
     """The state in OpenCTI was written by a newer version of this connector."""
 
 
-class HistoryError(FatalError):
+class HistoryUnusableError(FatalError):
     """The history's directory cannot be used: read-only, of a newer version, or in use."""
 
 
-class HistoryInUseError(HistoryError):
+class HistoryInUseError(HistoryUnusableError):
     """Another process has the history's directory."""
 
 
@@ -165,7 +165,7 @@ def has_bad_certificate(error: BaseException) -> bool:
     )
 
 
-def describe_cause(error: BaseException, bundle: str) -> str | None:
+def describe_tls_or_proxy_error(error: BaseException, bundle: str) -> str | None:
     """Describe an error of TLS or of a proxy; ``None`` for any other.
 
     httpx, and the requests that pycti uses, wrap the cause several times over, each in its own way.
@@ -213,7 +213,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 OK: Final = 0
 SOME_FAILED: Final = 1
-"""Some reports failed, the others are done; or something that should be reported."""
+"""Some reports failed, the others are done; or an unexpected error, a defect of the connector."""
 # As Click, and most commands, exit when called wrongly.
 USAGE: Final = 2
 SETTINGS: Final = 3
@@ -223,7 +223,7 @@ UNAVAILABLE: Final = 5
 # 128 and the number of SIGINT, as shells report it.
 INTERRUPTED: Final = 130
 
-EXIT_CODES: Final = (
+EXIT_CODES_HELP: Final = (
     "0 done, 1 some reports failed, 2 usage, 3 settings or the version of pycti, 4 credentials, "
     "5 Shadowserver, OpenCTI or a disk is unavailable, 130 interrupted"
 )
@@ -233,7 +233,7 @@ class UsageError(Exception):
     """The arguments on the command line contradict each other."""
 
 
-KINDS: Final = (
+EXIT_CODE_OF_KIND: Final = (
     (UsageError, USAGE),
     (SettingsError, SETTINGS),
     (CredentialsError, CREDENTIALS),
@@ -268,6 +268,6 @@ def cause_of(error: Exception) -> str:
     return next(cause for kind, cause in CAUSES if isinstance(error, kind))
 
 
-def code_of(error: Exception) -> int:
+def exit_code_of(error: Exception) -> int:
     """Return the exit code for an error; for an unknown one, that for failed reports."""
-    return next((code for kind, code in KINDS if isinstance(error, kind)), SOME_FAILED)
+    return next((code for kind, code in EXIT_CODE_OF_KIND if isinstance(error, kind)), SOME_FAILED)

@@ -36,7 +36,7 @@ class SilentLogger:
     info = warning = error = debug
 
 
-def open_log(name: str, level: str, *, as_json: bool) -> Logger:
+def configure_logging(name: str, level: str, *, as_json: bool) -> Logger:
     """Have all loggers of this process write to stderr; return the connector's, of this name.
 
     A dict passed with a message becomes the fields of the event: after the message in text, as
@@ -51,10 +51,10 @@ def open_log(name: str, level: str, *, as_json: bool) -> Logger:
     # Both log each connection that they open, and pycti opens one to the broker for each bundle.
     logging.getLogger("urllib3").setLevel(logging.WARNING)
     logging.getLogger("pika").setLevel(logging.ERROR)
-    return EventLog(name)
+    return StdlibLogger(name)
 
 
-class EventLog:
+class StdlibLogger:
     """A `Logger` that writes through the logger of a name."""
 
     def __init__(self, name: str) -> None:

@@ -33,4 +33,4 @@ HELD_BACK_BYTES: Final = 32 * MIB
 """Chunks that wait until it is known if the Report has parts (`bundle/chunk_builder.py`)."""
 
 COMPARED_ROWS: Final = 50_000
-"""Rows that are sorted by finding, about 20 MB with their texts (`history/day_rows.py`)."""
+"""Rows that are sorted by finding, about 20 MB with their texts (`history/identified_rows.py`)."""

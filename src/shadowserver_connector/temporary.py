@@ -35,7 +35,7 @@ def temporary_directory() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def private_directory(path: Path) -> Path:
+def recreate_private_directory(path: Path) -> Path:
     """Create an empty directory that only its owner can enter, replacing an earlier one.
 
     Others may be able to write next to it: a link, and anything that belongs to someone else, is
@@ -131,7 +131,7 @@ _LENGTH_BYTES: Final = 4
 
 
 def as_block(content: bytes) -> bytes:
-    """Return some bytes as a file holds them that `read_blocks` reads: behind their length."""
+    """Return the bytes with their length in front, the form that `read_blocks` reads."""
     return len(content).to_bytes(_LENGTH_BYTES) + content
 
 

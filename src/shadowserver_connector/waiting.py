@@ -7,6 +7,8 @@ a cluster, for a listed report      ``PATIENCE``, then the report has failed
 a cluster, for a dropped report     as long as it takes: nobody lists that file again
 OpenCTI, RabbitMQ, a disk           as long as it takes: every report needs the same
 OpenCTI, to import earlier days     ``PATIENCE``, then the history is trusted
+OpenCTI, to take an original file   ``UPLOAD_PATIENCE``, then the report goes without it
+OpenCTI, to show the end of a run   ``LAST_RUN_PATIENCE``, where the process ends after it
 the queue or the disk, when full    checked every ``ROOM_PAUSE``, as long as it takes
 ==================================  ============================================================
 
@@ -48,7 +50,7 @@ SCHEDULER: Final = "the Dask scheduler"
 
 PATIENCE: Final = 900.0
 """Seconds that a run waits for Shadowserver or the converters before it leaves a day or report to
-the next run, and for OpenCTI to import what is queued. Everything else is waited for without end.
+the next run, and for OpenCTI to import what is queued.
 """
 UPLOAD_PATIENCE: Final = 300.0
 """Seconds to wait for OpenCTI to accept an original file; after that the report is sent without it.
@@ -58,7 +60,7 @@ LAST_RUN_PATIENCE: Final = 30.0
 CONNECT_CLUSTER: Final = 30.0
 """Seconds to wait for a Dask scheduler, at first and when the connection is lost."""
 CONNECT_AGAIN: Final = 5.0
-"""Seconds to wait for a scheduler that stayed away, and before it is tried again."""
+"""Seconds that a new connection to a lost scheduler may take, and until the next attempt."""
 # Checking more often is of no use: workers import about 25 objects a second, and a full disk is
 # cleared by hand.
 ROOM_PAUSE: Final = 10.0
@@ -87,7 +89,7 @@ class Waiter:
     slow_after: float = 30.0
     """Time after which `logging_if_slow` logs that a call waits."""
     patience: float = PATIENCE
-    counted_after: float = 6.0
+    queue_numbers_delay: float = 6.0
     """Time after which RabbitMQ's numbers are current; it updates them every 5 seconds."""
     log_again_after: float = 60.0
     """Time until a wait is logged again; doubled each time, up to an hour."""

@@ -19,7 +19,7 @@ from shadowserver_connector.api import (
     RetryPolicy,
     connection,
 )
-from shadowserver_connector.api.download import fetch, report_url, target_path
+from shadowserver_connector.api.download import download_once, report_url, target_path
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     DiskFullError,
@@ -348,7 +348,7 @@ def test_a_body_that_drips_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
     with httpx.Client(transport=httpx.MockTransport(handler)) as http:
         url = httpx.URL("https://dl.example/x")
         with pytest.raises(RetryLaterError, match="slowly") as caught:
-            fetch(http, url, tmp_path / NAME, max_bytes=10**6, timeout=5)
+            download_once(http, url, tmp_path / NAME, max_bytes=10**6, timeout=5)
     assert caught.value.kind is TransferError
     assert os.listdir(tmp_path) == []
 
@@ -507,7 +507,9 @@ def test_hidden_part_of_a_long_name_has_room_for_its_own(tmp_path: Path) -> None
     with httpx.Client(
         transport=httpx.MockTransport(lambda _: httpx.Response(200, content=pieces()))
     ) as plain:
-        fetch(plain, httpx.URL("https://dl.example/x"), tmp_path / name, max_bytes=10**6, timeout=5)
+        download_once(
+            plain, httpx.URL("https://dl.example/x"), tmp_path / name, max_bytes=10**6, timeout=5
+        )
     (part,) = seen
     assert part.startswith(f".{'x' * 100}.")
     assert part.endswith(".part")

@@ -47,7 +47,7 @@ def test_observables_are_told_by_labels_and_score() -> None:
         NAME: LabelsAndScore(frozenset(), None),
         TRAFFIC: LabelsAndScore(frozenset(), None),
     }
-    recurring = replace(CHUNK, recurring=frozenset({ADDRESS, NOTE}))
+    recurring = replace(CHUNK, already_sent=frozenset({ADDRESS, NOTE}))
     assert recurring.determined_by_labels().keys() == {NAME, TRAFFIC}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.bundle.chunk_builder import (
-    BUNDLE_SIZE,
+    BUNDLE_OVERHEAD_BYTES,
     MAX_CHUNK_BYTES,
     MIN_CHUNK_BYTES,
     ChunkBuilder,
@@ -48,7 +48,7 @@ class Names:
         refs = [f"report--{part}", *(refs if only_part else ())]
         return ChunkObject("case-incident--x", orjson.dumps({"object_refs": refs}))
 
-    def note_refs(self, part: int) -> tuple[str, ...]:
+    def container_ids(self, part: int) -> tuple[str, ...]:
         """Return the id of the part's Report."""
         return (f"report--{part}",)
 
@@ -223,7 +223,7 @@ def _sized(content: str, number: int) -> FindingObjects:
     elif content == "notes":
         found.notes = [NoteDraft(f"note--{number}", b'{"text":"%s"' % (b"x" * 800), refs, 1)]
     else:
-        found.tags = [((address.id,), tuple(f"label-{number}-{n:02}" for n in range(60)))]
+        found.labels = [((address.id,), tuple(f"label-{number}-{n:02}" for n in range(60)))]
     return found
 
 
@@ -350,7 +350,7 @@ def test_labels_stand_where_opencti_reads_them() -> None:
     """Merged labels are in OpenCTI's field on observables, in STIX's on Notes and Observed-Data."""
     one = FindingObjects(
         objects={ADDRESS: address()},
-        tags=[((ADDRESS, "note--x"), ("iot",)), ((ADDRESS,), ("vpn",))],
+        labels=[((ADDRESS, "note--x"), ("iot",)), ((ADDRESS,), ("vpn",))],
         observed=[seen(2, (ADDRESS,))],
         notes=[NoteDraft("note--x", b'{"id":"note--x"', (ADDRESS,), 1)],
         rows=1,
@@ -431,7 +431,7 @@ def sizes_of(findings: list[FindingObjects]) -> int:
     author = sum(len(made.body) for made in names.preamble)
     sizes = SizeEstimator()
     size = sum(sizes.of_finding(each, list(each.objects.values())) for each in findings)
-    return texts + author + size + BUNDLE_SIZE
+    return texts + author + size + BUNDLE_OVERHEAD_BYTES
 
 
 @pytest.mark.parametrize("asked", [MAX_CHUNK_BYTES * 2, 1 << 40])
@@ -573,7 +573,7 @@ def test_merged_observed_data_takes_room_in_its_new_chunk() -> None:
         labels = (f"label-{number}", "x" * 2_000)
         moved = ObservedDraft((made.id,), "2024-01-31T01", "2024-01-31T01", 1, labels)
         rows.append(FindingObjects(objects={made.id: made}, observed=[moved], rows=1))
-        rows[-1].tags = [((made.id,), (f"{len(rows)}", "y" * 500))]
+        rows[-1].labels = [((made.id,), (f"{len(rows)}", "y" * 500))]
     for chunk in chunks_of(rows, max_bytes=40_000):
         assert len(chunk.bundle()) <= 40_000
 
@@ -582,11 +582,11 @@ def recurring(*, objects: bool, note: bool, observed: bool) -> FindingObjects:
     """Return a finding about one host, of which some objects recur."""
     made = host(1)
     text = NoteDraft("note--1", b'{"id":"note--1"', (made.id,), 1)
-    text.recurs = note
+    text.already_sent = note
     sighting = ObservedDraft((made.id,), "a", "b", 1, (), observed)
     return FindingObjects(
         {made.id: made}, observed=[sighting], notes=[text], rows=1,
-        recurring={made.id} if objects else set(),
+        already_sent={made.id} if objects else set(),
     )  # fmt: skip
 
 
@@ -601,7 +601,7 @@ def test_what_recurs_in_every_finding_recurs_in_the_chunk(changed: str, others: 
     expected = {each for part, each in zip(parts, ids, strict=True) if part != changed}
     for findings in ([*same, other], [other, *same]):
         (chunk,) = chunks_of(findings)
-        assert chunk.recurring == expected
+        assert chunk.already_sent == expected
 
 
 class MarkedFirst(Names):

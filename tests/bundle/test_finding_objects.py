@@ -53,7 +53,7 @@ def test_observed_data_covers_both() -> None:
 def test_observed_data_recurs_if_all_of_it_does(one: bool, other: bool, both: bool) -> None:
     """A merged Observed-Data recurs only if both of its parts do."""
     drafts = [ObservedDraft(("ipv4-addr--x",), "a", "b", 1, (), recurs) for recurs in (one, other)]
-    assert merge_observed(*drafts).recurs is both
+    assert merge_observed(*drafts).already_sent is both
 
 
 def test_every_type_has_its_place_in_a_bundle() -> None:

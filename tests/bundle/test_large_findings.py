@@ -80,7 +80,7 @@ def test_pieces_have_just_as_many_bytes_as_a_chunk(less: int, expected: list[int
     """Labels count for each object that has them, and once for each set."""
     whole = found(*map(host, range(3)))
     every = tuple(whole.objects)
-    whole.tags = [(every, ("iot", "vpn")), (every[:2], ("ssl",))]
+    whole.labels = [(every, ("iot", "vpn")), (every[:2], ("ssl",))]
     pieces, left_out = split_finding(
         whole, SizeEstimator(), ChunkCapacity(100, size_of(whole) - less)
     )
@@ -130,14 +130,14 @@ def test_labels_are_with_the_object_wherever_it_is() -> None:
     whole = found(one, two, three, link(0, one, two), link(1, one, three))
     whole.notes = [note(0, two)]
     said = whole.notes[0].id
-    whole.tags = [
+    whole.labels = [
         ((one.id, said), ("iot",)),
         ((three.id, two.id), ("vpn",)),
         ((three.id,), ("ssl",)),
     ]
     pieces, _ = split_finding(whole, SizeEstimator(), ChunkCapacity(4, MUCH))
     assert ids(pieces) == [["i1", "i0", "i2"], ["i0", "i1", "r0"], ["i0", "i2", "r1"]]
-    assert [[(list(tagged), labels) for tagged, labels in piece.tags] for piece in pieces] == [
+    assert [[(list(tagged), labels) for tagged, labels in piece.labels] for piece in pieces] == [
         [([one.id, said], ("iot",)), ([three.id, two.id], ("vpn",)), ([three.id], ("ssl",))],
         [([one.id], ("iot",)), ([two.id], ("vpn",))],
         [([one.id], ("iot",)), ([three.id], ("vpn",)), ([three.id], ("ssl",))],
@@ -206,7 +206,7 @@ def test_what_has_no_room_beside_one_object_is_left_out(bound: str) -> None:
 def test_note_larger_than_a_chunk_is_left_out() -> None:
     """A Note is omitted if it is larger than a chunk with its labels, by a byte."""
     alone = FindingObjects(notes=[note(0)])
-    alone.tags = [((alone.notes[0].id,), ("iot", "vpn"))]
+    alone.labels = [((alone.notes[0].id,), ("iot", "vpn"))]
     pieces, left_out = split_finding(alone, SizeEstimator(), ChunkCapacity(1, size_of(alone)))
     assert [len(piece.notes) for piece in pieces] == [1]
     assert left_out == 0
@@ -218,7 +218,7 @@ def test_labels_of_a_note_and_of_what_it_is_about_take_room() -> None:
     address = host(0)
     whole = found(address)
     whole.notes = [note(0, address)]
-    whole.tags = [((address.id, whole.notes[0].id), ("iot", "vpn", "x" * 50))]
+    whole.labels = [((address.id, whole.notes[0].id), ("iot", "vpn", "x" * 50))]
     pieces, left_out = split_finding(whole, SizeEstimator(), ChunkCapacity(2, size_of(whole)))
     assert [(len(p.objects), len(p.notes)) for p in pieces] == [(1, 1)]
     assert left_out == 0
@@ -232,7 +232,9 @@ def test_every_piece_is_no_larger_than_its_room() -> None:
     hosts = [host(number) for number in range(12)]
     links = [link(number, hosts[number], hosts[-1 - number]) for number in range(6)]
     whole = found(*hosts, *links)
-    whole.tags = [((each.id,), (f"label-{n}", "x" * n * 9)) for n, each in enumerate(hosts + links)]
+    whole.labels = [
+        ((each.id,), (f"label-{n}", "x" * n * 9)) for n, each in enumerate(hosts + links)
+    ]
     whole.notes = [note(number, *hosts[number : number + 3]) for number in range(4)]
     whole.observed = [observed(*hosts[number : number + 2]) for number in range(4)]
     most = size_of(whole)

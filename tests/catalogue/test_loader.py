@@ -89,7 +89,7 @@ def test_a_name_that_says_volatile_wins_over_the_pattern(documents: Documents) -
     documents[PATTERNS]["patterns"]["*_ip"]["finding"] = "state"
     catalogue = build(documents)
     found = [catalogue.column("scan_ntp", name) for name in ("client_ip", "other_ip", "a_token")]
-    assert [column.finding for column in found] == ["volatile", "state", ""]
+    assert [column.finding_part for column in found] == ["volatile", "state", ""]
     assert [column.role for column in found] == ["ip", "ip", "secret"]
 
 

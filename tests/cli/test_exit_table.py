@@ -14,7 +14,7 @@ from click.testing import Result
 
 from shadowserver_connector.connector.helper import pycti_version
 from shadowserver_connector.errors import (
-    EXIT_CODES,
+    EXIT_CODES_HELP,
     ApiUnavailableError,
     CredentialsError,
     ReportUnreadableError,
@@ -226,4 +226,4 @@ def test_the_connector_ends_where_its_token_is_refused(
 
 def test_the_help_shows_the_table(run: Run) -> None:
     """The help has the table of exit codes that the program uses."""
-    assert " ".join(run("--help").stdout.split()).count(f"Exit codes: {EXIT_CODES}.") == 1
+    assert " ".join(run("--help").stdout.split()).count(f"Exit codes: {EXIT_CODES_HELP}.") == 1

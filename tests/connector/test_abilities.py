@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shadowserver_connector.service.assembly import log_missing_abilities, without_effect
+from shadowserver_connector.service.assembly import log_missing_abilities, setting_warnings
 from shadowserver_connector.settings.sections import ConnectorSettings
 from shadowserver_connector.sink.platform import find_abilities
 from tests.mapping.conversion import convert
@@ -67,6 +67,6 @@ def test_the_start_says_what_the_api_protocol_does(
     """At start, a line says that ``api`` completes works too early, or that pycti ignores it."""
     helper = FakeHelper() if known else SimpleNamespace()
     settings = ConnectorSettings.model_validate({"queue_protocol": protocol})
-    lines = list(without_effect(settings, helper))
+    lines = list(setting_warnings(settings, helper))
     assert len(lines) == bool(said)
     assert said in "".join(lines)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.connector.day import ImportContext
+from shadowserver_connector.connector.day_import import ImportContext
 from shadowserver_connector.connector.events import (
     DayCompleted,
     Event,
@@ -32,7 +32,7 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities
-from shadowserver_connector.state.imported import State, with_done
+from shadowserver_connector.state.state import State, with_done
 from shadowserver_connector.waiting import Waiter
 from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, api_context, report
 from tests.sink.pycti_fakes import FakeHelper, FakeLog

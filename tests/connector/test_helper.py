@@ -17,9 +17,9 @@ import pytest
 from shadowserver_connector.connector import helper as module
 from shadowserver_connector.connector.helper import (
     Registration,
-    connect,
     pycti_advice,
-    trial_registration,
+    register,
+    trial_registration_query,
     version_error,
 )
 from shadowserver_connector.errors import (
@@ -95,7 +95,7 @@ def connected(
     monkeypatch.setattr(pycti, "OpenCTIConnectorHelper", platform)
     log = FakeLog()
     waiter = Waiter(threading.Event(), log, first_pause=0.001)
-    return connect(loaded, waiter), log
+    return register(loaded, waiter), log
 
 
 def test_platform_that_is_away_is_waited_for_in_silence(
@@ -204,7 +204,7 @@ def test_announcements_that_fail_are_errors(
 
 def test_trial_is_a_registration_that_nobody_takes() -> None:
     """The trial registration has no id: OpenCTI checks its query and fields, then refuses it."""
-    query, variables = trial_registration()
+    query, variables = trial_registration_query()
     assert "registerConnector(input: $input)" in query
     given = variables["input"]
     assert given["id"] is None

@@ -19,13 +19,13 @@ from shadowserver_connector.connector.history_store import (
     history_directory,
     open_comparer,
 )
-from shadowserver_connector.errors import HistoryBusyError, HistoryError
+from shadowserver_connector.errors import HistoryBusyError, HistoryUnusableError
 from shadowserver_connector.history.database import FILE
 from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.load import Settings
-from shadowserver_connector.state.imported import State, with_day_open
+from shadowserver_connector.state.state import State, with_day_open
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.mapping.conversion import csv_bytes
 from tests.sink.pycti_fakes import FakeLog
@@ -112,7 +112,7 @@ def test_history_is_opened_as_it_is_set(
     assert asked == [{"absence": 33, "refresh": 5}]
     assert (home / "history" / FILE).is_file()
     assert [level for level, *_ in log.lines] == ["info"]  # that a history begins
-    with pytest.raises(HistoryError):
+    with pytest.raises(HistoryUnusableError):
         open_history(home / "history", "another connector's id")
     open_history(home / "history", ID).close()
 
@@ -138,7 +138,7 @@ def test_chosen_directory_that_cannot_be_written_is_an_error(
 ) -> None:
     """A directory that the settings name must be writable; a default one need not be."""
     (home / "chosen").write_bytes(b"a file")
-    with pytest.raises(HistoryError, match="chosen"):
+    with pytest.raises(HistoryUnusableError, match="chosen"):
         open_comparer(settings(state_dir=home / "chosen"), waiter)
     assert log.lines == []
 

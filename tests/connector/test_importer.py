@@ -298,7 +298,7 @@ def test_file_that_cannot_be_read_is_told_by_the_reports_name(world: World) -> N
         result = world.imported()
         assert isinstance(result, Failure)
         assert result.reason.startswith(f"unexpected {type(other).__name__}")
-        assert result.cause == type(other).__name__
+        assert result.error_kind == type(other).__name__
     early = world.imported(obtain=raising(failing))
     assert isinstance(early, Failure)
     assert early.reason.startswith("unexpected OSError")

@@ -15,10 +15,10 @@ import pytest
 from pycti import OpenCTIApiClient
 
 from shadowserver_connector.connector.helper import (
-    connect,
     pycti_advice,
     pycti_version,
-    trial_registration,
+    register,
+    trial_registration_query,
 )
 from shadowserver_connector.errors import CredentialsError, SettingsError, VersionError
 from shadowserver_connector.operations.reachability import register_silently, try_opencti
@@ -37,7 +37,7 @@ pytestmark = [
 
 CONNECTOR = "5c1b9f0e-0000-4000-8000-00000000c0de"
 NEWER = pytest.mark.skipif(
-    "version" not in trial_registration()[0] and pycti_version().startswith("6."),
+    "version" not in trial_registration_query()[0] and pycti_version().startswith("6."),
     reason="the installed pycti is older than any platform that it could meet here",
 )
 
@@ -94,7 +94,7 @@ def test_fields_that_the_platform_does_not_know_are_left_out(
     log = FakeLog()
     schema = replace(OLDER, taken=OLDER.taken - {"auto_update"}, input_status=status)
     with OpenCTI(version="7.100101.0", schema=schema) as platform:
-        helper = connect(loaded(platform), waiter(log))
+        helper = register(loaded(platform), waiter(log))
         assert helper.connector_id == CONNECTOR
         sent = platform.connectors.get(CONNECTOR).registration
         found = try_opencti(loaded(platform).settings)
@@ -115,7 +115,7 @@ def test_a_platform_of_the_same_version_gets_everything(
     """No field is left out, and nothing is logged."""
     log = FakeLog()
     with OpenCTI(version=pycti_version()) as platform:
-        connect(loaded(platform), waiter(log))
+        register(loaded(platform), waiter(log))
         sent = platform.connectors.get(CONNECTOR).registration
     assert log.lines == []
     assert ("version" in sent) == (
@@ -141,7 +141,7 @@ def test_a_registration_that_cannot_work_ends_with_its_cure(
     log = FakeLog()
     with OpenCTI(version="6.9.3", schema=schema) as platform:
         with pytest.raises(VersionError) as raised:
-            connect(loaded(platform), waiter(log))
+            register(loaded(platform), waiter(log))
         assert platform.connectors.all() == []
         assert platform.token not in str(raised.value)
         found = try_opencti(loaded(platform).settings)
@@ -175,7 +175,7 @@ def test_a_refused_token_is_named(
         fault = PlatformError(name, "You must be logged in", http_status=status)
         platform.inject(Fault(fault, operation, times=99))
         with pytest.raises(CredentialsError, match=f"OPENCTI_TOKEN.*{name}"):
-            connect(settings, waiter(log))
+            register(settings, waiter(log))
     assert log.lines == []
 
 
@@ -189,7 +189,7 @@ def test_an_outage_is_waited_for(
     with OpenCTI() as platform:
         settings = loaded(platform)
         platform.inject(Fault(what, operation, times=3))
-        connect(settings, waiter(log))
+        register(settings, waiter(log))
     assert log.messages("warning")[0] == "Waiting"
     assert log.messages("info") == ["Resumed"]
     if isinstance(what, PlatformError):
@@ -206,7 +206,7 @@ def test_metrics_outlive_a_failed_registration(loaded: Callable[..., LoadedSetti
             platform, connector_expose_metrics="true", connector_metrics_port=str(port)
         )
         platform.inject(Fault(502, "RegisterConnector", times=2))
-        helper = connect(settings, waiter(log))
+        helper = register(settings, waiter(log))
         assert helper.connector_id == CONNECTOR
         assert helper.metric.activated
     with socket.create_connection(("127.0.0.1", port), timeout=5):
@@ -223,14 +223,14 @@ def test_a_port_that_another_has_is_a_setting(loaded: Callable[..., LoadedSettin
         with pytest.raises(
             SettingsError, match=r"CONNECTOR_METRICS_PORT.*in use; name another port$"
         ):
-            connect(settings, waiter(log))
+            register(settings, waiter(log))
     assert log.lines == []
 
 
 def test_swallowed_errors_become_ours(loaded: Callable[..., LoadedSettings]) -> None:
     """Where pycti logs a failed announcement and sends the bundle anyway, the connector raises."""
     with OpenCTI() as platform:
-        helper = connect(loaded(platform), waiter(FakeLog()))
+        helper = register(loaded(platform), waiter(FakeLog()))
         work = helper.api.work.initiate_work(CONNECTOR, "a work")
         assert helper.api.work.add_expectations(work, 3)
         assert platform.works.get(work).expected == 3  # type: ignore[union-attr]
@@ -258,7 +258,7 @@ def test_pycti_is_as_before_afterwards(loaded: Callable[..., LoadedSettings]) ->
         platform.stop()
         stop.set()
         with pytest.raises(Stopping):
-            connect(settings, waiter(FakeLog(), stop))
+            register(settings, waiter(FakeLog(), stop))
     assert OpenCTIApiClient.health_check is before
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.connector.day import DayLedger
+from shadowserver_connector.connector.day_import import DayLedger
 from shadowserver_connector.connector.run import run_window
 from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.history.database import DAMAGED_FILE, FILE
@@ -67,7 +67,7 @@ class Days:
             parts.setup = replace(
                 parts.setup,
                 session=replace(
-                    parts.setup.session, waiter=replace(parts.waiter, counted_after=0.0)
+                    parts.setup.session, waiter=replace(parts.waiter, queue_numbers_delay=0.0)
                 ),
                 options=self.options,
                 convert=with_comparison(comparer),

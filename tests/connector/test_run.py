@@ -19,7 +19,7 @@ import requests
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Claim, Downloaded, allow_any_size
 from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
-from shadowserver_connector.connector.day import ApiImportContext, ImportContext, utc_now
+from shadowserver_connector.connector.day_import import ApiImportContext, ImportContext, utc_now
 from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
@@ -46,8 +46,8 @@ from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.sink.works import work_name
-from shadowserver_connector.state.imported import State, with_day_open, with_done, with_failure
 from shadowserver_connector.state.serialisation import dump_state, load_state
+from shadowserver_connector.state.state import State, with_day_open, with_done, with_failure
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeHelper
 
@@ -376,7 +376,7 @@ def test_stop_is_looked_for_while_a_download_lasts(
         looked.set()
 
     api.download = slow  # type: ignore[method-assign]
-    monkeypatch.setattr("shadowserver_connector.connector.day._STOP_CHECK", 0.01)
+    monkeypatch.setattr("shadowserver_connector.connector.day_import._STOP_CHECK", 0.01)
     monkeypatch.setattr(Waiter, "pause", pause)
     run_window(api_context(helper, api, tmp_path))
     assert len(helper.messages) == 2

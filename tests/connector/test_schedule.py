@@ -8,7 +8,12 @@ from datetime import timedelta
 import pytest
 
 from shadowserver_connector.connector import run as module
-from shadowserver_connector.connector.run import RESET, RETRY_AFTER, run_for_ever, run_guarded
+from shadowserver_connector.connector.run import (
+    PERIOD_AFTER_INCOMPLETE_RUN,
+    RESET,
+    run_for_ever,
+    run_guarded,
+)
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import CredentialsError
 from shadowserver_connector.waiting import Stopping, Waiter
@@ -119,7 +124,7 @@ def test_a_key_that_is_refused_in_the_first_run_ends_it(monkeypatch: pytest.Monk
 
 def test_short_period_is_not_made_longer_by_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure never delays the next run beyond the period."""
-    assert pauses_of(Runs(False), monkeypatch, period=RETRY_AFTER / 2) == [0]
+    assert pauses_of(Runs(False), monkeypatch, period=PERIOD_AFTER_INCOMPLETE_RUN / 2) == [0]
 
 
 def test_reset_starts_over_at_once() -> None:
@@ -155,7 +160,14 @@ def test_nothing_that_is_done_between_two_runs_ends_the_schedule(
         raise error
 
     with pytest.raises(Stopping):
-        run_for_ever(Runs(True), helper, StateStore(helper, waiter), waiter, RETRY_AFTER, between)
+        run_for_ever(
+            Runs(True),
+            helper,
+            StateStore(helper, waiter),
+            waiter,
+            PERIOD_AFTER_INCOMPLETE_RUN,
+            between,
+        )
     assert len(looks) == 360
     assert len(helper.connector_logger.messages("error")) == 1
     assert type(error).__name__ in helper.connector_logger.text()

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from shadowserver_connector.connector.run import split_by_day, warn_of_unknown_names
+from shadowserver_connector.connector.run import reports_of_day, warn_of_unknown_names
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
@@ -84,7 +84,10 @@ def test_a_report_is_of_the_day_that_timestamp_or_name_says() -> None:
     unnamed = replace(OWN, file="special.csv")
     renamed = replace(OWN, file="2024-01-30-scan_ssl-example.csv")
     by_name = replace(OWN, day=date.max)
-    assert split_by_day(DAY, [OWN, unnamed, renamed, by_name]) == ([OWN, unnamed, renamed, OWN], ())
+    assert reports_of_day(DAY, [OWN, unnamed, renamed, by_name]) == (
+        [OWN, unnamed, renamed, OWN],
+        (),
+    )
 
 
 @pytest.mark.parametrize("day", [date(2024, 1, 30), date(2024, 2, 1), date.max, date.min])
@@ -92,4 +95,4 @@ def test_a_report_of_another_day_is_left_out(day: date) -> None:
     """A report is left out if neither its timestamp nor its file name has the listed day."""
     for file in ("special.csv", f"{day}-scan_ssl-example.csv", "2024-01-32-scan_ssl-example.csv"):
         stray = replace(OWN, day=day, file=file)
-        assert split_by_day(DAY, [stray, OWN]) == ([OWN], (stray,))
+        assert reports_of_day(DAY, [stray, OWN]) == ([OWN], (stray,))

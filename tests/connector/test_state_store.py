@@ -18,15 +18,15 @@ from shadowserver_connector.connector.state_store import (
 )
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.state.imported import (
+from shadowserver_connector.state.serialisation import dump_state, load_state
+from shadowserver_connector.state.state import (
     State,
     is_content_known,
     is_done,
-    report_digest,
+    listing_digest,
     with_day_open,
     with_done,
 )
-from shadowserver_connector.state.serialisation import dump_state, load_state
 from shadowserver_connector.waiting import Waiter
 from tests.sink.pycti_fakes import FakeHelper
 
@@ -294,7 +294,7 @@ def test_reports_of_the_drop_folder_are_taken_down_as_those_of_the_api() -> None
     earlier = replace(INFO, id="earlier")
     for report in (earlier, INFO):
         ledger.done(report, "00" * 32)
-    assert [each.report_digest for each in ledger.state.done[INFO.day]] == [report_digest(INFO)]
+    assert [each.listing_digest for each in ledger.state.done[INFO.day]] == [listing_digest(INFO)]
     assert is_done(ledger.state, INFO)
     assert is_content_known(ledger.state, earlier, "00" * 32)
     assert not is_content_known(ledger.state, earlier, "11" * 32)

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.api.answers import DayEvents
-from shadowserver_connector.connector.estimates import Estimate, estimate, objects_per_finding
+from shadowserver_connector.connector.estimates import (
+    Estimate,
+    estimate,
+    objects_per_unknown_finding,
+)
 from shadowserver_connector.connector.events import ReportSkipped, observe_both, observe_nothing
 from shadowserver_connector.connector.importer import DaySummary
 from shadowserver_connector.connector.run import is_wanted
@@ -88,7 +92,7 @@ def test_first_import_is_estimated_from_the_events_of_its_reports() -> None:
     yesterday = DAY - timedelta(days=1)
     stats = [DayEvents(DAY, "a", 10), DayEvents(DAY, "b", 5), DayEvents(yesterday, "a", 7)]
     expected = estimate(reports, stats, Options())
-    assert expected == Estimate(2, 10, 4 + 10 * objects_per_finding(Options()))
+    assert expected == Estimate(2, 10, 4 + 10 * objects_per_unknown_finding(Options()))
 
 
 @pytest.mark.integration  # converts a thousand rows
@@ -135,7 +139,7 @@ def test_usual_finding_makes_as_many_objects_as_are_asked_for(
     options: Options, objects: int
 ) -> None:
     """Address and Autonomous System are always counted; relationships replace the Observed-Data."""
-    assert objects_per_finding(options) == objects
+    assert objects_per_unknown_finding(options) == objects
 
 
 @pytest.mark.parametrize(

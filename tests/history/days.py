@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
-from shadowserver_connector.history.day_rows import DayRows, open_day_rows
+from shadowserver_connector.history.identified_rows import IdentifiedRows, open_identified_rows
 from shadowserver_connector.history.record import day_number, states_of
 
 FIRST = date(2024, 1, 1)
@@ -33,9 +33,9 @@ def state(number: int) -> bytes:
 
 
 @contextmanager
-def rows_of(report: Report) -> Iterator[DayRows]:
+def rows_of(report: Report) -> Iterator[IdentifiedRows]:
     """Return the rows of a report as a history takes them."""
-    with open_day_rows() as rows:
+    with open_identified_rows() as rows:
         for finding, number in report:
             name = f"host{finding}.example.net"
             rows.add(key(finding), state(number), f"{finding}/tcp", name)

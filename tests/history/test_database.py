@@ -17,7 +17,7 @@ from shadowserver_connector.errors import (
     DiskFullError,
     FatalError,
     HistoryDamagedError,
-    HistoryError,
+    HistoryUnusableError,
     RetriableError,
 )
 from shadowserver_connector.history.comparison import NEW, RECURRING, ReportFeed
@@ -161,7 +161,7 @@ def test_a_file_of_an_earlier_version_is_replaced_and_kept(tmp_path: Path) -> No
     path = _made(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION - 1}")
-    with pytest.raises(HistoryError, match="earlier version"), reading_only(tmp_path):
+    with pytest.raises(HistoryUnusableError, match="earlier version"), reading_only(tmp_path):
         pass
     with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
         assert history.origin == "new"
@@ -177,11 +177,13 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     connection.close()
-    with pytest.raises(HistoryError, match=rf"newer version \(tables {VERSION + 1}, known are"):
+    with pytest.raises(
+        HistoryUnusableError, match=rf"newer version \(tables {VERSION + 1}, known are"
+    ):
         open_history(tmp_path, "one")
     assert not (tmp_path / DAMAGED_FILE).exists()
     assert len(_content(path)[2]) == 250
-    assert issubclass(HistoryError, FatalError)
+    assert issubclass(HistoryUnusableError, FatalError)
 
 
 def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / FILE)
     connection.execute("CREATE TABLE other (id)")
     connection.close()
-    with pytest.raises(HistoryError, match="is not a history of this connector"):
+    with pytest.raises(HistoryUnusableError, match="is not a history of this connector"):
         open_history(tmp_path, "one")
     assert not (tmp_path / DAMAGED_FILE).exists()
 
@@ -197,7 +199,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_two_instances_cannot_share_a_directory(tmp_path: Path) -> None:
     """A second instance is refused while the first runs, and later if its id differs."""
     with open_history(tmp_path, "one"):
-        with pytest.raises(HistoryError, match="another instance keeps its history there"):
+        with pytest.raises(HistoryUnusableError, match="another instance keeps its history there"):
             open_history(tmp_path, "one")
         held = subprocess.run(
             [
@@ -213,7 +215,7 @@ def test_two_instances_cannot_share_a_directory(tmp_path: Path) -> None:
             check=False,
         )
         assert "another instance keeps its history there" in held.stderr
-    with pytest.raises(HistoryError, match="is the history of connector one, not of two"):
+    with pytest.raises(HistoryUnusableError, match="is the history of connector one, not of two"):
         open_history(tmp_path, "two")
     open_history(tmp_path, "one").close()
 
@@ -238,7 +240,9 @@ def test_a_full_disk_costs_the_report_and_nothing_else(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """The error names a directory that is a file or read-only."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(HistoryError, match="File exists; the history needs a writable directory"):
+    with pytest.raises(
+        HistoryUnusableError, match="File exists; the history needs a writable directory"
+    ):
         open_history(tmp_path / "file", "one")
     code = (
         "import sys; from pathlib import Path; "
@@ -259,7 +263,7 @@ def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 def test_questions_are_answered_beside_an_instance_that_writes(tmp_path: Path) -> None:
     """A reader needs no lock, sees what was committed, and does not block the writer."""
-    with pytest.raises(HistoryError, match="there is no history"), reading_only(tmp_path):
+    with pytest.raises(HistoryUnusableError, match="there is no history"), reading_only(tmp_path):
         pass
     with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
         history.commit(FEED, day(0), rows)

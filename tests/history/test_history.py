@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadowserver_connector.history import day_rows as rows_module
+from shadowserver_connector.history import identified_rows as rows_module
 from shadowserver_connector.history.comparison import (
     CHANGED,
     NEW,
@@ -30,7 +30,7 @@ from tests.history.days import Report, Slow, day, key, numbered, rows_of, state
 
 FEED = ReportFeed("scan_ssl", "example")
 OTHER = ReportFeed("scan_ssl", "another")
-ABSENCE = 5
+RESURFACED_AFTER_DAYS = 5
 
 reports = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=8)
 several = st.lists(
@@ -49,7 +49,9 @@ def _compare(
     history: History, number: int, report: Report, feed: ReportFeed = FEED, *, refresh: int = 7
 ) -> Comparison:
     with rows_of(report) as rows:
-        return history.compare(feed, day(number), rows, absence=ABSENCE, refresh=refresh)
+        return history.compare(
+            feed, day(number), rows, absence=RESURFACED_AFTER_DAYS, refresh=refresh
+        )
 
 
 def _commit(history: History, number: int, report: Report, feed: ReportFeed = FEED) -> None:
@@ -75,10 +77,12 @@ def test_it_says_what_a_slow_history_says(days: list[tuple[int, Report]]) -> Non
     with TemporaryDirectory() as folder, open_history(Path(folder), "one") as history:
         for number, report in days:
             found = _compare(history, number, report)
-            expected = [slow.row_verdict(row, number, report, ABSENCE) for row in report]
+            expected = [
+                slow.row_verdict(row, number, report, RESURFACED_AFTER_DAYS) for row in report
+            ]
             assert list(found.verdicts) == expected
             findings = {of for of, _ in report}
-            verdicts = [slow.verdict(of, number, report, ABSENCE) for of in findings]
+            verdicts = [slow.verdict(of, number, report, RESURFACED_AFTER_DAYS) for of in findings]
             assert found.counts == {name: verdicts.count(at) for at, name in enumerate(VERDICTS)}
             gone = slow.gone(number, report)
             assert found.gone_count == len(gone)
@@ -146,7 +150,7 @@ def test_back_again_only_after_reports_without_it(history: History) -> None:
     assert list(_compare(history, 20, [(1, 0)]).verdicts) == [RECURRING]
     _commit(history, 10, [(2, 0)])
     assert list(_compare(history, 20, [(1, 0), (2, 0)]).verdicts) == [RESURFACED, RECURRING]
-    assert list(_compare(history, ABSENCE, [(1, 0)]).verdicts) == [RECURRING]
+    assert list(_compare(history, RESURFACED_AFTER_DAYS, [(1, 0)]).verdicts) == [RECURRING]
 
 
 def test_a_day_that_is_imported_again_is_judged_as_it_was(history: History) -> None:

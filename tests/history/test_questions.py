@@ -10,9 +10,9 @@ import pytest
 
 from shadowserver_connector.history.comparison import ReportFeed
 from shadowserver_connector.history.database import reading_only
-from shadowserver_connector.history.day_rows import open_day_rows
 from shadowserver_connector.history.history import History, open_history
-from shadowserver_connector.history.questions import Entry, findings_about, open_longest
+from shadowserver_connector.history.identified_rows import open_identified_rows
+from shadowserver_connector.history.questions import FindingHistory, findings_about, open_longest
 from shadowserver_connector.mapping.planning.subjects import packed_subject
 from tests.history.days import day
 
@@ -21,7 +21,7 @@ ACCOUNTS = ReportFeed("compromised_account", "example")
 
 # Subject, what tells its findings apart, state, what it is, host name.
 Row = tuple[str, str, str, str, str]
-Asked = Callable[[str], list[Entry]]
+Asked = Callable[[str], list[FindingHistory]]
 
 DAYS: list[tuple[ReportFeed, int, list[Row]]] = [
     (
@@ -52,7 +52,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _commit(history: History, feed: ReportFeed, number: int, rows: list[Row]) -> None:
-    with open_day_rows() as today:
+    with open_identified_rows() as today:
         for subject, identity, state, label, name in rows:
             key = packed_subject(subject) + identity.rjust(6).encode()
             today.add(key, state.encode() * 6, label, name)
@@ -66,7 +66,7 @@ def about(directory: Path) -> Iterator[Asked]:
         yield lambda asked: list(findings_about(connection, asked))
 
 
-def _short(entries: list[Entry]) -> list[tuple[str, str]]:
+def _short(entries: list[FindingHistory]) -> list[tuple[str, str]]:
     return [(entry.type, entry.subject) for entry in entries]
 
 
@@ -75,7 +75,7 @@ def test_an_address_has_all_its_findings_over_all_types(about: Asked) -> None:
     whether it is open.
     """
     sinkhole, ssl = about("192.0.2.1")
-    assert ssl == Entry(
+    assert ssl == FindingHistory(
         type="scan_ssl",
         list="example",
         subject="192.0.2.1",

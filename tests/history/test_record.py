@@ -54,8 +54,8 @@ def _expected(states: dict[int, bytes]) -> tuple[object, ...]:
         "since": run[-1],
         "before": before[-1] if before else 0,
         "days": len(days),
-        "seen_days": seen,
-        "label": 0,
+        "seen_bits": seen,
+        "what": 0,
         "first_states": b"" if states[days[0]] == states[last] else states[days[0]],
     }
     return tuple(expected[field.name] for field in fields(FindingRecord))
@@ -71,7 +71,7 @@ def test_days_in_any_order_and_repeated_give_the_same(states: dict[int, bytes], 
     assert known is not None
     for day in range(990, 1000 + WINDOW + 5):
         earlier = [seen for seen in states if seen < day]
-        assert known.seen_before(day) == max(earlier, default=0)
+        assert known.last_day_before(day) == max(earlier, default=0)
         assert known.was_seen(day) == (day in states)
 
 
@@ -94,7 +94,7 @@ def test_a_day_before_the_window_is_counted_once() -> None:
     again = with_day(first, 1000 - WINDOW - 5, A, known_day=True)
     assert _fields(again) == _fields(first)
     late = with_day(first, 1000 + 3 * WINDOW, A)
-    assert (late.days, late.seen_days, late.first) == (3, 1, first.first)
+    assert (late.days, late.seen_bits, late.first) == (3, 1, first.first)
 
 
 def test_states_of_many_rows_are_one_digest_that_no_row_has() -> None:

@@ -124,7 +124,7 @@ def test_file_travels_unless_it_is_too_large(
         stayed = submit_conversion(executor, path, info, Options(), tmp_path).result()
         assert len(submitted) == 1
     chunks: tuple[list[Any], list[Any]] = ([], [])
-    assert travelled.replay(chunks[0].append) == stayed.replay(chunks[1].append)
+    assert travelled.emit_and_delete(chunks[0].append) == stayed.emit_and_delete(chunks[1].append)
     assert content(chunks[0]) == content(chunks[1])
 
 
@@ -256,10 +256,10 @@ def test_what_came_back_waits_on_disk(tmp_path: Path, cluster: Cluster) -> None:
             for (path, info), folder in zip(jobs, (spool, tmp_path / "missing"), strict=True)
         ]
         conversion = futures[0].result(60)
-        assert [conversion.path] == list(spool.iterdir())
+        assert [conversion.chunks_path] == list(spool.iterdir())
         with pytest.raises(OSError, match="missing"):
             futures[1].result(60)
-    conversion.replay(lambda chunk: None)
+    conversion.emit_and_delete(lambda chunk: None)
     assert list(spool.iterdir()) == []
 
 

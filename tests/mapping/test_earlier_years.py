@@ -298,4 +298,4 @@ def test_every_name_of_earlier_years_leads_to_a_type() -> None:
     assert len(catalogue.earlier_types) > 60
     for name, today in catalogue.earlier_types.items():
         assert catalogue.report_type(name) == catalogue.types[today]
-        assert catalogue.current_type_names[name] == today
+        assert catalogue.current_name_of_type[name] == today

@@ -14,8 +14,8 @@ import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.comparison import ReportFeed
-from shadowserver_connector.history.day_rows import open_day_rows
 from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.identified_rows import open_identified_rows
 from shadowserver_connector.history.questions import subject_text
 from shadowserver_connector.mapping.planning.finding_identity import (
     FindingIdentifier,
@@ -82,13 +82,13 @@ def test_two_days_in_which_only_what_moves_has_moved(report_type: str, tmp_path:
     feed = ReportFeed(report_type, "example")
     with (
         open_history(tmp_path, "one") as history,
-        open_day_rows() as first,
-        open_day_rows() as second,
+        open_identified_rows() as first,
+        open_identified_rows() as second,
     ):
         for day, table in ((first, rows), (second, moved)):
             for row in table:
                 sighting = reader.read(row)
-                day.add(sighting.key, sighting.state, sighting.label, sighting.name)
+                day.add(sighting.key, sighting.state, sighting.what, sighting.name)
         history.commit(feed, DAY, first)
         found = history.compare(feed, DAY + timedelta(1), second)
     findings = found.counts["recurring"]
@@ -285,11 +285,11 @@ def test_equal_findings_of_a_network_are_due_on_different_days(tmp_path: Path) -
     reader = _reader("scan_cwmp", ["ip", "port", "tag"])
     feed = ReportFeed("scan_cwmp", "example")
     due = []
-    with open_day_rows() as rows, open_history(tmp_path, "one") as history:
+    with open_identified_rows() as rows, open_history(tmp_path, "one") as history:
         for number in range(700):
             address = f"192.0.{2 + number // 250}.{number % 250}"
             found = reader.read([address, "7547", "cwmp"])
-            rows.add(found.key, found.state, found.label, found.name)
+            rows.add(found.key, found.state, found.what, found.name)
         history.commit(feed, DAY, rows)
         for days in range(1, 8):
             day = DAY + timedelta(days)
@@ -334,8 +334,8 @@ def test_a_sighting_says_what_and_who() -> None:
     reader = _reader("scan_http_vulnerable", header)
     cells = ["192.0.2.1", "443", "TCP", "ssl;cve-2024-1234,ssl", "WWW.Example.net."]
     found = reader.read(cells)
-    assert (found.label, found.name) == ("443/tcp ssl cve-2024-1234", "www.example.net")
+    assert (found.what, found.name) == ("443/tcp ssl cve-2024-1234", "www.example.net")
     assert found.key[:5] == packed_subject("192.0.2.1")
     event = _reader("event4_sinkhole", ["src_ip", "src_port", "dst_ip", "dst_port", "infection"])
     seen = event.read(["192.0.2.1", "40000", "198.51.100.1", "80", "mirai"])
-    assert (seen.label, seen.key[:5]) == ("80 mirai", packed_subject("192.0.2.1"))
+    assert (seen.what, seen.key[:5]) == ("80 mirai", packed_subject("192.0.2.1"))

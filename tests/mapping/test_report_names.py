@@ -19,7 +19,7 @@ SHOWN = 45
 def named(file: str) -> ReportInfo:
     """Return the facts that a file name gives."""
     return info_from_filename(
-        file, load_catalogue().current_type_names, fallback_day=date(2026, 11, 28)
+        file, load_catalogue().current_name_of_type, fallback_day=date(2026, 11, 28)
     )
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.planning.highlights import MAX_FINDINGS, MAX_HOSTS
-from shadowserver_connector.mapping.texts.report_lead import ALONE
-from shadowserver_connector.mapping.texts.report_text import FIRST_TABLE, TOP
+from shadowserver_connector.mapping.planning.highlights import SHOWN_FINDINGS, SHOWN_HOSTS
+from shadowserver_connector.mapping.texts.report_lead import CASE_PREVIEW_CHARACTERS
+from shadowserver_connector.mapping.texts.report_text import REPORT_PREVIEW_CHARACTERS, TOP
 from tests.hostile.corpus import CELLS
 from tests.mapping.conversion import convert, convert_bytes
 from tests.mapping.gfm import blocks, tables
@@ -161,7 +161,7 @@ def test_hostile_cells_stay_in_their_tables(tmp_path: Path, name: str) -> None:
     assert set(blocks(text)) <= {
         *("heading_open", "paragraph_open", "table_open", "bullet_list_open"),
     }
-    assert len(text.partition("\n\n")[0]) <= ALONE
+    assert len(text.partition("\n\n")[0]) <= CASE_PREVIEW_CHARACTERS
     assert len(text) < 100_000
 
 
@@ -185,15 +185,15 @@ def texts(tmp_path: Path, name: str) -> tuple[str, str]:
 def test_what_is_shown_first_stands_alone(tmp_path: Path, name: str) -> None:
     """The part that OpenCTI shows collapsed has whole sentences, no table and no link."""
     report, case = texts(tmp_path, name)
-    for text, shown in ((report, FIRST_TABLE), (case, ALONE)):
+    for text, shown in ((report, REPORT_PREVIEW_CHARACTERS), (case, CASE_PREVIEW_CHARACTERS)):
         lead = text.partition("\n\n")[0]
-        assert len(lead) <= ALONE
+        assert len(lead) <= CASE_PREVIEW_CHARACTERS
         assert lead.endswith(".")
         assert "\n|" not in text[:shown]
         assert "](" not in text[:shown]
         assert "](" not in text.rpartition("\n\nMore: ")[0] or "](" not in text
     assert re.match(r"[0-9,]+ findings?( on [0-9,]+ hosts?)?: ", report)
-    assert "To do: " in case[:ALONE]
+    assert "To do: " in case[:CASE_PREVIEW_CHARACTERS]
     assert report.partition("\n\n")[0] != case.partition("\n\n")[0]
 
 
@@ -205,8 +205,8 @@ def test_no_table_is_shown_first_of_any_type(tmp_path: Path) -> None:
         )
         for kind in ("report", "case-incident"):
             text = converted.one(kind)["description"]
-            assert text.find("\n| ") >= FIRST_TABLE, name
-            assert len(text.partition("\n\n")[0]) <= ALONE, name
+            assert text.find("\n| ") >= REPORT_PREVIEW_CHARACTERS, name
+            assert len(text.partition("\n\n")[0]) <= CASE_PREVIEW_CHARACTERS, name
 
 
 def test_tables_have_a_heading_each(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_the_worst_is_said_first(tmp_path: Path) -> None:
     )
     assert (
         "Begin with 192.0.2.9 port 80/tcp (necurs, pc9.example.com, AS64496)."
-        in (converted.one("case-incident")["description"][:ALONE])
+        in (converted.one("case-incident")["description"][:CASE_PREVIEW_CHARACTERS])
     )
 
 
@@ -261,7 +261,7 @@ def test_worst_hosts_are_ten_by_their_worst_finding(tmp_path: Path) -> None:
     hosts = below(text, "Worst hosts")
     assert [each["Host"] for each in hosts[:3]] == ["192.0.2.241", "192.0.2.8", "192.0.2.32"]
     assert [each["Host"] for each in hosts[3:5]] == ["192.0.2.1", "192.0.2.2"]
-    assert len(hosts) == MAX_HOSTS
+    assert len(hosts) == SHOWN_HOSTS
     assert hosts[0]["What"] == "CVE-2024-1000"
     assert (hosts[0]["Severity"], hosts[0]["Network"]) == ("high", "AS64496")
 
@@ -273,10 +273,10 @@ def test_all_findings_are_listed_up_to_a_bound(tmp_path: Path) -> None:
     rows = [row(n % 250, "low", tag=f"t{n}") for n in range(400)] + [row(200, "high")]
     text = description(tmp_path, rows)
     listed = below(text, "Findings")
-    assert len(listed) == MAX_FINDINGS
+    assert len(listed) == SHOWN_FINDINGS
     assert listed[0]["Severity"] == "high"
     assert [each["What"] for each in listed[1:4]] == ["t0", "t1", "t2"]
-    assert f"{401 - MAX_FINDINGS} more findings: see the original file." in text
+    assert f"{401 - SHOWN_FINDINGS} more findings: see the original file." in text
     twice = [(*row(0), "a"), (*row(0), "b")]
     converted = convert(tmp_path, "scan_ssl", (*HEADER, "http_reply"), twice)
     (line,) = below(converted.one("report")["description"], "Findings")

@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Iterable, Iterator
 
 from shadowserver_connector.mapping.cells.cache import CacheBudget
-from shadowserver_connector.mapping.objects.threats import LabelCache
+from shadowserver_connector.mapping.objects.threats_and_labels import LabelCache
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.planning.row_statistics import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.mapping.cells.text_and_tags import MAX_NUMBER
+from shadowserver_connector.mapping.cells.text_and_tags import MAX_LABELS
 from tests.mapping.conversion import Converted, convert
 
 CONTAINERS = ("report", "case-incident")
@@ -257,7 +257,7 @@ def test_tags_are_bounded(tmp_path: Path, tag: str) -> None:
     """A cell of rubbish gives few, short labels, none of them blank."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag=tag)])
     found = labels(converted, "observed-data") - {"shadowserver", "scan-ssl"}
-    assert len(found) <= MAX_NUMBER
+    assert len(found) <= MAX_LABELS
     assert all(0 < len(label) <= 128 and label.isprintable() for label in found)
 
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WHERE = ("src/shadowserver_connector/state/imported.py", "is_done", "return a and b")
+WHERE = ("src/shadowserver_connector/state/state.py", "is_done", "return a and b")
 
 
 @pytest.fixture

@@ -15,7 +15,12 @@ import pytest
 
 from shadowserver_connector.api.client import ApiOptions, ReportsApi
 from shadowserver_connector.errors import SinkUnavailableError
-from shadowserver_connector.operations.imports import backfill, days_of, fetch_into, wanted_reports
+from shadowserver_connector.operations.manual_imports import (
+    backfill,
+    days_of,
+    fetch_into,
+    wanted_reports,
+)
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure

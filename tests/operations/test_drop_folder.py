@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.api.client import MAX_REPORT_BYTES
-from shadowserver_connector.connector.day import ImportContext
+from shadowserver_connector.connector.day_import import ImportContext
 from shadowserver_connector.connector.events import (
     Event,
     FileProcessed,
@@ -43,8 +43,8 @@ from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
-from shadowserver_connector.state.imported import State, content_digest, with_done
 from shadowserver_connector.state.serialisation import load_state
+from shadowserver_connector.state.state import State, content_digest, with_done
 from tests.operations.world import Counting, convert_simply, report_of, sent, setup_of
 from tests.sink.pycti_fakes import FakeHelper
 

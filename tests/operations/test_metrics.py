@@ -27,7 +27,7 @@ from shadowserver_connector.connector.events import (
     RunStarted,
     WaitChanged,
 )
-from shadowserver_connector.operations.metrics import Metrics, StatusMetrics, serve_on
+from shadowserver_connector.operations.metrics import Metrics, StatusMetrics, bind_pycti_metrics
 from shadowserver_connector.operations.status import Status, status_after
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
@@ -222,7 +222,7 @@ def test_metrics_are_served_on_one_address(monkeypatch: pytest.MonkeyPatch, host
     """Metrics are served on the configured address only."""
     start = opencti_metric_handler.start_http_server
     monkeypatch.setattr(opencti_metric_handler, "start_http_server", start)
-    serve_on(host)
+    bind_pycti_metrics(host)
     server, thread = opencti_metric_handler.start_http_server(0)
     try:
         assert server.server_address[0] == host

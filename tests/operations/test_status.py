@@ -37,9 +37,9 @@ from shadowserver_connector.operations.status import (
     Status,
     as_json,
     from_json,
+    health_line,
     problems,
     status_after,
-    verdict,
 )
 from shadowserver_connector.operations.status_file import (
     StatusWriter,
@@ -211,29 +211,29 @@ AWAY = WaitChanged("OpenCTI", "the server's certificate has expired", NOON)
 
 def test_the_verdict_is_one_line() -> None:
     """The verdict is OK, or the first problem with its cure and the number of further ones."""
-    assert verdict(Status(NOON, NOON), NOON) == "OK"
-    assert verdict(status_of(AWAY), NOON + timedelta(minutes=4)) == "OK"
+    assert health_line(Status(NOON, NOON), NOON) == "OK"
+    assert health_line(status_of(AWAY), NOON + timedelta(minutes=4)) == "OK"
     long = status_of(AWAY, AWAY, WaitChanged("the disk", "x", LATER))
-    said = verdict(replace(long, alive=LATER), LATER)
+    said = health_line(replace(long, alive=LATER), LATER)
     assert (
         said == "NOT OK: waiting for OpenCTI for 10 minutes: the server's certificate has expired"
     )
     over = status_after(long, WaitChanged("OpenCTI", "", LATER))
-    assert verdict(replace(over, alive=LATER), LATER) == "OK"
+    assert health_line(replace(over, alive=LATER), LATER) == "OK"
     both = status_of(RunStarted(NOON), FAILED, RunEnded(NOON, complete=False, reason="no"))
-    assert verdict(both, NOON).startswith("NOT OK: the last run did not complete: no; ")
-    assert verdict(both, NOON).endswith(" (and 1 more)")
+    assert health_line(both, NOON).startswith("NOT OK: the last run did not complete: no; ")
+    assert health_line(both, NOON).endswith(" (and 1 more)")
 
 
 def test_a_stopped_run_is_made_good_by_the_next() -> None:
     """A stopped run is no problem once the next starts; a failed one stays until one completes."""
     stopped = status_of(RunStarted(NOON), RunEnded(NOON, complete=False, reason="stopped"))
-    assert verdict(stopped, NOON) != "OK"
-    assert verdict(status_after(stopped, RunStarted(NOON)), NOON) == "OK"
+    assert health_line(stopped, NOON) != "OK"
+    assert health_line(status_after(stopped, RunStarted(NOON)), NOON) == "OK"
     failed = status_of(
         RunStarted(NOON), RunEnded(NOON, complete=False, reason="no", cause="credentials")
     )
-    assert verdict(status_after(failed, RunStarted(NOON)), NOON) != "OK"
+    assert health_line(status_after(failed, RunStarted(NOON)), NOON) != "OK"
 
 
 def test_a_new_process_knows_what_the_last_one_did(tmp_path: Path) -> None:

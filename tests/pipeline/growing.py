@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from shadowserver_connector.api.download import Claim, Downloaded
-from shadowserver_connector.pipeline.bounds import bytes_below
+from shadowserver_connector.pipeline.bounds import folder_bytes
 from shadowserver_connector.report.info import ReportInfo
 
 PIECE = 1000
@@ -123,5 +123,5 @@ class GrowingFiles:
                 with self._lock:
                     file.write(piece)
                     in_turn = self._folders.get(self.turn, "")
-                    ahead = bytes_below(self._folder, but={in_turn})
+                    ahead = folder_bytes(self._folder, but={in_turn})
                     self.most_ahead = max(self.most_ahead, ahead)

@@ -24,7 +24,7 @@ def main(file: str, report_type: str, day: str, notes: str) -> None:
     options = Options(notes=notes)  # type: ignore[arg-type]
     with ProcessExecutor(1) as executor:
         conversion = submit_conversion(executor, path, info, options, path.parent).result()
-        conversion.replay(lambda chunk: None)
+        conversion.emit_and_delete(lambda chunk: None)
         print(executor.submit(peak).result(), peak())  # noqa: T201 - whoever started this reads it
 
 

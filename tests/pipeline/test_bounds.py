@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from shadowserver_connector.pipeline.bounds import bytes_below, in_order
+from shadowserver_connector.pipeline.bounds import folder_bytes, in_order
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 5])
@@ -111,6 +111,6 @@ def test_bytes_of_all_files_count(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.csv").write_bytes(b"12345")
     (tmp_path / "y.chunks").write_bytes(b"678")
-    assert bytes_below(tmp_path) == 8
-    assert bytes_below(tmp_path, but={str(tmp_path / "a")}) == 3
-    assert bytes_below(tmp_path / "none") == 0
+    assert folder_bytes(tmp_path) == 8
+    assert folder_bytes(tmp_path, but={str(tmp_path / "a")}) == 3
+    assert folder_bytes(tmp_path / "none") == 0

@@ -103,7 +103,7 @@ def test_downloads_below_the_floor(tmp_path: Path, free: Callable[..., list[int]
 
     log = FakeLog()
     found = downloads(REPORTS, download, tmp_path / "w", threads=4, floor=floor(tmp_path, log))
-    next(found).download.result()
+    next(found).downloaded.result()
     assert begun == ["id-0"]
     assert log.lines == []
     left[:] = [0, 0, FLOOR]

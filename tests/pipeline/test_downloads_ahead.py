@@ -15,7 +15,7 @@ from shadowserver_connector.errors import TransferError
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.downloads_ahead import (
     Download,
-    Fetched,
+    Downloading,
     completed_downloads,
     downloads,
 )
@@ -78,7 +78,7 @@ def fetched(
     *,
     threads: int,
     max_bytes: int = 1 << 30,
-) -> Iterator[Fetched]:
+) -> Iterator[Downloading]:
     """Download on a disk with any number of bytes free."""
     floor = DiskFloor(folder, 0, Waiter(threading.Event(), FakeLog()))
     return downloads(reports, download, folder, threads=threads, floor=floor, max_bytes=max_bytes)
@@ -87,7 +87,7 @@ def fetched(
 def test_reports_come_in_order_each_with_its_own_file(tmp_path: Path) -> None:
     """Two reports with one file name get separate files."""
     found = [
-        each.download.result().path.read_text()
+        each.downloaded.result().path.read_text()
         for each in fetched(REPORTS, Source(), tmp_path / "w", threads=3)
     ]
     assert found == [report.id for report in REPORTS]
@@ -98,7 +98,7 @@ def test_downloads_ahead_are_bounded_in_number(tmp_path: Path) -> None:
     source = Source()
     reports = fetched(REPORTS, source, tmp_path / "w", threads=3)
     for handled in range(1, 4):
-        next(reports).download.result()
+        next(reports).downloaded.result()
         assert source.begins(handled + 2, 60)
         assert not source.begins(handled + 3, 0.3)
     assert len(list(reports)) == len(REPORTS) - 3
@@ -141,7 +141,7 @@ def test_files_under_way_count(tmp_path: Path, is_announced: bool) -> None:
     reports = growing_reports()
     for number, each in enumerate(fetched(reports, source, work, threads=8, max_bytes=BOUND)):
         assert each.report is reports[number]
-        downloaded = each.download.result(60)
+        downloaded = each.downloaded.result(60)
         assert downloaded.path.read_bytes() == content_of(each.report)
         shutil.rmtree(each.folder)
         source.turn = number + 1
@@ -158,13 +158,13 @@ def test_only_the_one_in_turn_begins_again_below_the_floor(
     source = EqualFiles(together=4)
     reports = fetched(REPORTS[:4], source, tmp_path / "w", threads=4, max_bytes=2 * source.SIZE)
     each = next(reports)
-    each.download.result(60)
+    each.downloaded.result(60)
     assert source.given_up(2, 60)
     monkeypatch.setattr(DiskFloor, "has_room", lambda floor: has_room)
     for taken in range(1, 4):
         shutil.rmtree(each.folder)
         each = next(reports)
-        each.download.result(60)
+        each.downloaded.result(60)
         if not has_room:
             assert not source.begins(4 + taken, 0.2)
             assert source.begun[4:] == [f"id-{n}" for n in range(2, taken + 1)]
@@ -177,7 +177,7 @@ def test_error_stays_with_its_report(tmp_path: Path) -> None:
     failed = [
         each.report.id
         for each in fetched(REPORTS, failing(Source(), "id-2"), tmp_path / "w", threads=4)
-        if each.download.exception()
+        if each.downloaded.exception()
     ]
     assert failed == ["id-2"]
 

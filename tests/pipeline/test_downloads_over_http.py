@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.api import ApiOptions, ReportsApi, RetryPolicy
-from shadowserver_connector.pipeline.bounds import bytes_below
+from shadowserver_connector.pipeline.bounds import folder_bytes
 from shadowserver_connector.pipeline.downloads_ahead import completed_downloads, downloads
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.simulator.server import Simulator
@@ -43,7 +43,7 @@ class WatchingStore(MemoryStore):
         for at in range(0, SIZE, PIECE):
             # So slow that all would be under way at the same time.
             time.sleep(0.005)
-            self.most = max(self.most, bytes_below(self.folder))
+            self.most = max(self.most, folder_bytes(self.folder))
             yield body[at : at + PIECE]
 
 

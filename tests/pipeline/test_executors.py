@@ -28,7 +28,7 @@ from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.conversions_ahead import (
     pack,
-    read_spool,
+    read_chunks,
     submit_conversion,
     unpack,
 )
@@ -235,11 +235,11 @@ def test_spooled_chunks_come_back_in_order(tmp_path: Path) -> None:
     """A spool file holds any number of chunks, including none."""
     path = tmp_path / "spool"
     path.touch()
-    assert list(read_spool(path)) == []
+    assert list(read_chunks(path)) == []
     with path.open("wb") as file:
         for chunk in CHUNKS:
             file.write(as_block(pack(chunk)))
-    assert content(read_spool(path)) == content(CHUNKS)
+    assert content(read_chunks(path)) == content(CHUNKS)
 
 
 def test_conversion_that_fails_leaves_no_spool(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_chunks_of_a_worker_are_those_of_a_direct_conversion(
     replayed: list[Chunk] = []
     with kind() as executor:
         conversion = submit_conversion(executor, path, info, Options(), spool).result()
-    assert conversion.replay(replayed.append) == outcome
+    assert conversion.emit_and_delete(replayed.append) == outcome
     assert content(replayed) == content(direct)
     assert list(spool.iterdir()) == []
 

@@ -250,5 +250,5 @@ def test_cluster_reads_the_file_it_is_sent(
         conversion = submit_conversion(
             _Elsewhere(pool), report, INFO, Options(), tmp_path, comparison
         ).result()
-    outcome = conversion.replay(lambda chunk: bundles.append(chunk.bundle()))
+    outcome = conversion.emit_and_delete(lambda chunk: bundles.append(chunk.bundle()))
     assert (bundles, outcome) == converted(report, comparison, "refer")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shadowserver_connector.mapping.planning.row_statistics import NumberedRow
 from shadowserver_connector.mapping.rows import CountedRow
 from shadowserver_connector.memory_limits import SORT_BYTES
-from shadowserver_connector.pipeline.external_sort import GROUP_BYTES, open_host_sort
+from shadowserver_connector.pipeline.external_sort import GROUP_BYTES, open_row_sort
 from tests.integration.small_disk import SmallDisk
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
@@ -28,16 +28,16 @@ FEW_ROWS = 1_000
 BUDGETS = (ROW_BY_ROW, FEW_ROWS, SORT_BYTES)
 
 
-def host_of(_: int, row: list[str]) -> str:
+def key_of(_: int, row: list[str]) -> str:
     """Return the first cell as the host."""
     return row[0]
 
 
 def groups_of(rows: list[NumberedRow], most: int, memory: int) -> list[list[CountedRow]]:
     """Return the groups with a limit of memory."""
-    with open_host_sort(memory) as sort:
-        sort.fill(rows, host_of)
-        groups = list(sort.by_host(most))
+    with open_row_sort(memory) as sort:
+        sort.fill(rows, key_of)
+        groups = list(sort.by_key(most))
         in_groups = list(sort.in_groups(most))
         assert [row for group in in_groups for row in group] == [
             row for group in groups for row in group
@@ -89,20 +89,20 @@ def test_hosts_and_equal_rows_are_put_together_from_many_files(memory: int) -> N
 @pytest.mark.parametrize("memory", BUDGETS)
 def test_hosts_with_few_rows_share_a_group_where_wanted(memory: int) -> None:
     """As many whole hosts share a group as fit; only a larger host is divided."""
-    with open_host_sort(memory) as sort:
-        sort.fill([(n, [f"192.0.2.{n % 3}", f"{n}"]) for n in range(7)], host_of)
+    with open_row_sort(memory) as sort:
+        sort.fill([(n, [f"192.0.2.{n % 3}", f"{n}"]) for n in range(7)], key_of)
         assert [len(group) for group in sort.in_groups(4)] == [3, 4]
         assert [len(group) for group in sort.in_groups(2)] == [2, 1, 2, 2]
         assert [len(group) for group in sort.in_groups(20)] == [7]
-        assert [len(group) for group in sort.by_host(2)] == [2, 1, 2, 2]
+        assert [len(group) for group in sort.by_key(2)] == [2, 1, 2, 2]
 
 
 @pytest.mark.parametrize("memory", BUDGETS)
 def test_hosts_with_long_cells_do_not_share_a_group(memory: int) -> None:
     """Hosts with long cells get separate groups, which fit into a chunk."""
     cell = "x" * (GROUP_BYTES // 3)
-    with open_host_sort(memory) as sort:
-        sort.fill([(n, [f"192.0.2.{n}", cell]) for n in range(5)], host_of)
+    with open_row_sort(memory) as sort:
+        sort.fill([(n, [f"192.0.2.{n}", cell]) for n in range(5)], key_of)
         assert [len(group) for group in sort.in_groups(20)] == [2, 2, 1]
 
 
@@ -139,16 +139,16 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_few_rows_do_not_touch_the_disk(temporary: Path) -> None:
     """Few rows are sorted in memory."""
-    with open_host_sort() as sort:
-        sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], host_of)
-        next(sort.by_host(2))
+    with open_row_sort() as sort:
+        sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], key_of)
+        next(sort.by_key(2))
         assert list(temporary.iterdir()) == []
 
 
 def test_rows_on_disk_are_nobody_elses(temporary: Path) -> None:
     """The folder has mode 0700, and one merged file is left to read."""
-    with open_host_sort(ROW_BY_ROW) as sort:
-        sort.fill([(n, [f"192.0.2.{n}"]) for n in range(150)], host_of)
+    with open_row_sort(ROW_BY_ROW) as sort:
+        sort.fill([(n, [f"192.0.2.{n}"]) for n in range(150)], key_of)
         (folder,) = temporary.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
         assert len(list(folder.iterdir())) == 1
@@ -156,9 +156,9 @@ def test_rows_on_disk_are_nobody_elses(temporary: Path) -> None:
 
 def test_nothing_is_left_on_disk(temporary: Path) -> None:
     """No file is left, whether or not all groups were taken."""
-    with open_host_sort(ROW_BY_ROW) as sort:
-        sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], host_of)
-        next(sort.by_host(2))
+    with open_row_sort(ROW_BY_ROW) as sort:
+        sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], key_of)
+        next(sort.by_key(2))
         assert list(temporary.iterdir()) != []
     assert list(temporary.iterdir()) == []
 
@@ -170,8 +170,8 @@ def test_nothing_is_left_of_rows_that_cannot_be_read(temporary: Path) -> None:
         yield from [(n, [f"192.0.2.{n}"]) for n in range(5)]
         raise OSError(errno.EIO, "broken")
 
-    with pytest.raises(OSError, match="broken"), open_host_sort(ROW_BY_ROW) as sort:
-        sort.fill(broken(), host_of)
+    with pytest.raises(OSError, match="broken"), open_row_sort(ROW_BY_ROW) as sort:
+        sort.fill(broken(), key_of)
     assert list(temporary.iterdir()) == []
 
 
@@ -189,19 +189,19 @@ def test_full_disk_is_told_by_its_number(
 
     monkeypatch.setattr(Path, "open", open_without_room)
     rows = [(n, [f"192.0.2.{n}", "x" * 1000]) for n in range(9)]
-    with pytest.raises(OSError, match="No space left") as raised, open_host_sort(2_500) as sort:
-        sort.fill(rows, host_of)
+    with pytest.raises(OSError, match="No space left") as raised, open_row_sort(2_500) as sort:
+        sort.fill(rows, key_of)
     assert raised.value.errno == errno.ENOSPC
     assert list(temporary.iterdir()) == []
 
 
 _FILL_A_DISK = """
 import os, sys
-from shadowserver_connector.pipeline.external_sort import open_host_sort
+from shadowserver_connector.pipeline.external_sort import open_row_sort
 os.environ["TMPDIR"] = sys.argv[1]
 rows = ((n, [f"192.0.2.{n % 99}", str(n), "x" * 1_000]) for n in range(10_000))
 try:
-    with open_host_sort(100_000) as sort:
+    with open_row_sort(100_000) as sort:
         sort.fill(rows, lambda _, row: row[0])
 except OSError as error:
     print(error.errno, os.listdir(sys.argv[1]))

@@ -15,7 +15,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.preview.page_data import PageData, collect_page_data, fair_shares
-from shadowserver_connector.preview.table_rows import MAX_CELL
+from shadowserver_connector.preview.page_findings import MAX_CELL
 from shadowserver_connector.report.info import ReportInfo
 from tests.preview.conftest import DAY, MakeJob
 
@@ -54,7 +54,7 @@ def test_findings_carry_what_they_are_filtered_by(make_job: MakeJob) -> None:
     """A finding has its number, severity, time, ASN, country, tags, CVEs and cells."""
     model = collect_page_data([make_job("scan_ssl", ROWS, HEADER)], Options())
     findings = model.findings
-    assert list(findings.numbers) == [1, 2, 3, 4]
+    assert list(findings.row_numbers) == [1, 2, 3, 4]
     assert field(model, "severity")[:3] == ["high", "low", "high"]
     assert field(model, "asn") == ["64496", "64496", "64497", ""]
     assert field(model, "country") == ["AT", "CH", "", ""]
@@ -151,7 +151,7 @@ def test_many_long_cells_are_cut_shorter(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The more text the page holds, the shorter further cells are cut."""
-    monkeypatch.setattr("shadowserver_connector.preview.table_rows._ROOM", 3_000)
+    monkeypatch.setattr("shadowserver_connector.preview.page_findings._ROOM", 3_000)
     rows = [(f"192.0.2.{number}", f"{number}" * 2_000) for number in range(1, 9)]
     model = collect_page_data([make_job("scan_ssl", rows, ("ip", "banner"))], Options())
     lengths = [len(cells_of(model, place)["banner"]) for place in range(8)]

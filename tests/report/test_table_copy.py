@@ -11,7 +11,12 @@ import pytest
 
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.table import BETWEEN, Table, open_table
-from shadowserver_connector.report.table_copy import CopiedTable, TableCopy, open_copier, open_copy
+from shadowserver_connector.report.table_copy import (
+    TableCopy,
+    TableCopyReader,
+    open_copier,
+    open_copy,
+)
 
 FILE = "2024-01-31-scan_ssl-example.csv"
 HEADER = b"timestamp,ip,tag\n"
@@ -32,7 +37,7 @@ class Order(Anomalies):
         self.order.append((kind, row, column, detail, times))
         return super().add(kind, row, column, detail, times=times)
 
-    def read(self, table: Table | CopiedTable) -> list[object]:
+    def read(self, table: Table | TableCopyReader) -> list[object]:
         """Record and return what a table gives."""
         self.order.append(table.header)
         width = len(table.header)

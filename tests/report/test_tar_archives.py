@@ -46,14 +46,14 @@ def test_members_are_read(tmp_path: Path, name: str) -> None:
     reports, rejected = _found(path, tmp_path / "work")
     assert [report.path.read_bytes() for report in reports] == [CONTENT, CONTENT * 2_000]
     assert [report.shown_path for report in reports] == [f"{path}/a.csv", f"{path}/in/b.csv"]
-    assert [report.is_alone for report in reports] == [False, False]
+    assert [report.is_only_member for report in reports] == [False, False]
     assert rejected == []
 
 
 def test_only_report_of_an_archive_is_known_to_be_alone(tmp_path: Path) -> None:
     """A report that is the only member of its archive is marked as such."""
     (report,), _ = _found(_tarred(tmp_path / "x.tgz", {"r.csv": CONTENT}), tmp_path / "work")
-    assert (report.archive, report.is_alone) == ("x.tgz", True)
+    assert (report.archive, report.is_only_member) == ("x.tgz", True)
 
 
 def test_members_cannot_leave_the_work_folder(tmp_path: Path) -> None:

@@ -11,7 +11,11 @@ import pytest
 from pycti.connector.opencti_connector_helper import get_config_variable
 
 from shadowserver_connector.settings import export_for_pycti
-from shadowserver_connector.settings.sources import PYCTI_NAMES, known_settings, names_in_yaml
+from shadowserver_connector.settings.sources import (
+    NAMES_OUTSIDE_MODELS,
+    known_settings,
+    names_in_yaml,
+)
 from tests.settings.conftest import Load
 
 pytestmark = pytest.mark.integration
@@ -41,7 +45,7 @@ def test_every_variable_of_pycti_is_known() -> None:
     """Each variable that the installed pycti reads is a setting or is passed on to it."""
     read = variables_read_by_pycti()
     assert len(read) > 30
-    assert {name for name, _ in read} <= known_settings().keys() | PYCTI_NAMES.keys()
+    assert {name for name, _ in read} <= known_settings().keys() | NAMES_OUTSIDE_MODELS.keys()
 
 
 def test_places_in_yaml_are_those_of_pycti() -> None:

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from shadowserver_connector.settings import Settings
 from shadowserver_connector.settings.sources import known_settings
-from shadowserver_connector.settings.value_messages import as_text
-from shadowserver_connector.state.imported import LONGEST_LOOKBACK
+from shadowserver_connector.settings.value_messages import in_clear
+from shadowserver_connector.state.state import LONGEST_LOOKBACK
 from tests.settings.conftest import Load
 
 UPPER_CASE_UUID = "0A1B2C3D-0000-1000-8000-00805F9B34FB"
@@ -165,10 +165,10 @@ def test_settings_are_immutable() -> None:
 
 
 def test_text_of_a_setting_reads_back(load: Load) -> None:
-    """The text that `as_text` gives for a setting is read as the same value."""
+    """The text that `in_clear` gives for a setting is read as the same value."""
     before = load(environ={"SHADOWSERVER_ARTIFACT_MAX_SIZE": "1500KiB"}).settings
     environ = {
-        name: as_text(value_of(before, name))
+        name: in_clear(value_of(before, name))
         for name, setting in known_settings().items()
         if not setting.deprecated
     }

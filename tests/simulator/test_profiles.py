@@ -33,7 +33,7 @@ def test_reports_open_by_their_id_with_as_many_rows_as_announced() -> None:
     assert len({report.id for report in reports}) == len(reports)
     for report in reports:
         assert re.fullmatch(r"[A-Za-z0-9_.:?=&-]{50}", report.id)
-        info = info_from_filename(report.file, load_catalogue().current_type_names)
+        info = info_from_filename(report.file, load_catalogue().current_name_of_type)
         assert (info.type, info.day, info.list) == (report.type, report.day, report.list)
     chosen = next(report for report in reports if report.type == "scan_snmp")
     content = store.open(chosen.id)

@@ -70,7 +70,7 @@ def waiter(helper: FakeHelper) -> Waiter:
 
 def quick(helper: FakeHelper) -> Waiter:
     """Return a waiter without patience that takes RabbitMQ's numbers as current."""
-    return replace(waiter(helper), counted_after=0.0, patience=-1.0)
+    return replace(waiter(helper), queue_numbers_delay=0.0, patience=-1.0)
 
 
 def delivery(helper: FakeHelper, waits: Waiter | None = None) -> Delivery:
@@ -283,7 +283,9 @@ def test_platform_is_asked_only_of_what_would_go_again(original: Path) -> None:
 def compared(*ids: str, recurring: Collection[str] = (), report_refs: int = 0) -> Chunk:
     """Return a chunk that was compared with the history."""
     return replace(
-        findings(*ids, report_refs=report_refs), recurring=frozenset(recurring), has_comparison=True
+        findings(*ids, report_refs=report_refs),
+        already_sent=frozenset(recurring),
+        has_comparison=True,
     )
 
 
@@ -348,7 +350,7 @@ def test_what_recurs_goes_with_something_deleted_that_has_changed(original: Path
     batch = delivery(helper, quick(helper))
     address, note = noted(1, 1)
     chunk = known((address, note))
-    batch.send(replace(chunk, recurring=frozenset([note.id])), original)
+    batch.send(replace(chunk, already_sent=frozenset([note.id])), original)
     assert helper.sent_ids() == {IP % 1: 1, NOTE % 1: 1, REPORT: 1}
 
 

@@ -23,7 +23,7 @@ from shadowserver_connector.sink.platform import (
     describe_platform_error,
     error_name,
     find_abilities,
-    is_refusal,
+    has_error_answer,
     is_too_large,
     queued_megabytes,
     refusal_in,
@@ -129,7 +129,7 @@ def test_name_is_the_one_that_opencti_gave(error: Exception, name: str) -> None:
 )
 def test_refusal_is_told_from_trouble(error: Exception, refused: bool) -> None:
     """Only an error that OpenCTI itself returns is a refusal; a proxy's page is not."""
-    assert is_refusal(error) is refused
+    assert has_error_answer(error) is refused
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def awaited(
     monkeypatch.setattr("shadowserver_connector.sink.platform.time", clock)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.pauses.append(seconds))
     helper = FakeHelper(queue_numbers=waits)
-    waiter = Waiter(threading.Event(), FakeLog(), patience=patience, counted_after=6.0)
+    waiter = Waiter(threading.Event(), FakeLog(), patience=patience, queue_numbers_delay=6.0)
     return await_import(helper, waiter), clock.pauses, helper.queue_numbers
 
 
@@ -332,7 +332,9 @@ def test_import_is_awaited_of_an_opencti_that_is_away_for_a_while() -> None:
         connector_id="connector-id", api=SimpleNamespace(connector=SimpleNamespace(read=read))
     )
     log = FakeLog()
-    assert await_import(helper, Waiter(threading.Event(), log, 0.0, counted_after=0.0)) is True
+    assert (
+        await_import(helper, Waiter(threading.Event(), log, 0.0, queue_numbers_delay=0.0)) is True
+    )
     assert asked == [{"connector_id": "connector-id"}] * 3
     assert [meta.get("for") for _, message, meta in log.lines if message == "Waiting"] == [
         "OpenCTI"

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.state import serialisation
-from shadowserver_connector.state.imported import (
+from shadowserver_connector.state.serialisation import (
+    LARGEST,
+    SIZE_BUDGET,
+    dump_state,
+    fit_to_budget,
+    load_state,
+    read_state,
+)
+from shadowserver_connector.state.state import (
     ImportedReport,
     State,
     is_done,
@@ -23,14 +31,6 @@ from shadowserver_connector.state.imported import (
     with_done,
     with_failure,
     with_run_finished,
-)
-from shadowserver_connector.state.serialisation import (
-    LARGEST,
-    SIZE_BUDGET,
-    dump_state,
-    fit_to_budget,
-    load_state,
-    read_state,
 )
 
 DAY = date(2024, 1, 31)

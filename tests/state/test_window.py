@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from shadowserver_connector.state.imported import (
+from shadowserver_connector.state.state import (
     LateAttempts,
     Lookback,
     State,

@@ -70,7 +70,7 @@ _REPORT = report(
     ORIGIN,
     Container(
         name="Shadowserver Accessible SSL: 2024-01-31-scan_ssl-example",
-        day=DAY,
+        published=DAY,
         description="# Summary",
         object_refs=[_IP["id"], _DOMAIN["id"]],
         file_name="2024-01-31-scan_ssl-example.csv",
@@ -161,7 +161,7 @@ EXAMPLES: dict[str, StixObject] = {
         ORIGIN,
         Container(
             name=_REPORT["name"],
-            day=DAY,
+            published=DAY,
             description="# Summary",
             object_refs=[_REPORT["id"], _IP["id"]],
             file_name="2024-01-31-scan_ssl-example.csv",

@@ -52,7 +52,10 @@ class DayEvents(NamedTuple):
 
 
 def parse_json(body: bytes) -> object:
-    """Decode a JSON body. orjson limits its depth, the caller its size, this its memory."""
+    """Decode a JSON body of a limited number of values.
+
+    The caller must have limited its size; orjson limits its depth. Raises AnswerError.
+    """
     # Counted before there is an object for each. What stands within texts is counted too.
     if body.count(b",") + body.count(b"[") + body.count(b"{") > _MAX_VALUES:
         raise AnswerError(f"the answer has more than {_MAX_VALUES} values")

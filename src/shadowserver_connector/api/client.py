@@ -36,7 +36,7 @@ from shadowserver_connector.api.download import (
     Claim,
     Downloaded,
     allow_any_size,
-    fetch,
+    download_once,
     report_url,
     target_path,
 )
@@ -227,7 +227,7 @@ class ReportsApi:
         def attempt() -> Downloaded:
             self._rate_limiter.wait()
             with without_request_logs():
-                return fetch(
+                return download_once(
                     self._http,
                     url,
                     path,

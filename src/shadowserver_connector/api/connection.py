@@ -25,13 +25,13 @@ from shadowserver_connector.errors import (
     ApiUnavailableError,
     RetriableError,
     SettingsError,
-    describe_cause,
+    describe_tls_or_proxy_error,
     has_bad_certificate,
 )
 from shadowserver_connector.settings.network import (
     NETWORK_VARIABLES,
     Network,
-    in_capitals,
+    lowercase_proxies_first,
     verifying_context,
 )
 from shadowserver_connector.settings.value_types import is_loopback
@@ -99,7 +99,7 @@ def check_base_url(url: str, setting: str) -> str:
 
 def network_of_environment() -> Network:
     """Return the authorities and proxies of the process environment."""
-    environ = in_capitals(os.environ)
+    environ = lowercase_proxies_first(os.environ)
     return Network(
         variables={name: environ[name] for name in NETWORK_VARIABLES if environ.get(name)}
     )
@@ -195,7 +195,7 @@ class _Transport(httpx.HTTPTransport):
             return super().handle_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             # With a proxy, it is the proxy that could not be reached, unless TLS failed.
-            if not self._has_proxy or describe_cause(error, ""):
+            if not self._has_proxy or describe_tls_or_proxy_error(error, ""):
                 raise
             raise httpx.ProxyError("no connection") from error
         except httpx.TimeoutException as error:
@@ -250,7 +250,7 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
 
 def describe_failure(error: Exception, bundle: str) -> str:
     """Say why there is no answer; ``bundle`` is the setting that names the authorities."""
-    why = describe_cause(error, bundle)
+    why = describe_tls_or_proxy_error(error, bundle)
     if why is not None:
         return why
     if isinstance(error, httpx.InvalidURL):

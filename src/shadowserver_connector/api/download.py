@@ -86,7 +86,7 @@ def target_path(into: Path, report: ReportInfo) -> Path:
     return into / name
 
 
-def fetch(
+def download_once(
     client: httpx.Client,
     url: httpx.URL,
     path: Path,

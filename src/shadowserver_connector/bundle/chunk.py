@@ -74,8 +74,8 @@ class Chunk:
     objects: tuple[ChunkObject, ...]
     rows: int
     """Rows of the report that this chunk completes; 0 for a chunk with only the Artifact."""
-    recurring: frozenset[str] = frozenset()
-    """Ids of objects that were sent to OpenCTI on an earlier day and have not changed since."""
+    already_sent: frozenset[str] = frozenset()
+    """Ids of objects that an earlier import brought to OpenCTI, unchanged since."""
     has_comparison: bool = False
     """Whether the report was compared with the history. Only then is OpenCTI asked what it has."""
 
@@ -91,8 +91,8 @@ class Chunk:
             return {}
         found = {}
         for each in self.objects:
-            # What recurs was sent with these labels and score before: it only has to exist.
-            if type_of(each.id) in _DETERMINED_BY_LABELS and each.id not in self.recurring:
+            # What was sent already had these labels and score before: it only has to exist.
+            if type_of(each.id) in _DETERMINED_BY_LABELS and each.id not in self.already_sent:
                 stix = orjson.loads(each.json)
                 labels = stix.get("x_opencti_labels", ())
                 found[each.id] = labels_and_score(labels, stix.get("x_opencti_score"))

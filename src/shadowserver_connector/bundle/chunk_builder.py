@@ -38,7 +38,7 @@ MAX_CHUNK_BYTES: Final = 11 * 1024 * 1024
 RabbitMQ refuses messages of more than 16 MiB.
 """
 
-BUNDLE_SIZE: Final = 512
+BUNDLE_OVERHEAD_BYTES: Final = 512
 """Bytes of a bundle's head and commas, and of the number of the part in the Report's name."""
 
 
@@ -60,7 +60,7 @@ class ContainerWriter(Protocol):
     def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> ChunkObject | None:
         """Return the Case as this chunk completes it, or ``None`` if none is wanted."""
 
-    def note_refs(self, part: int) -> tuple[str, ...]:
+    def container_ids(self, part: int) -> tuple[str, ...]:
         """Return the ids of the containers that an attached Note of this part refers to."""
 
     def observed(self, seen: ObservedDraft) -> SerialisedObject:
@@ -89,7 +89,7 @@ class _ChunkInProgress:
         self.notes: dict[str, NoteDraft] = {}
         self.notes_to_send: set[str] = set()
         """Ids of the Notes that OpenCTI lacks or must replace; the others recur."""
-        self.recurring: set[str] = set()
+        self.already_sent: set[str] = set()
         self.must_be_emitted = False
         """Whether it has a finding (maybe without rows: a piece of one), or the first Report."""
         self.rows = 0
@@ -106,13 +106,13 @@ class _ChunkInProgress:
         if len(fresh) < len(finding.objects):
             self._raise_scores(finding)
         objects, labels, observed = self.objects, self.labels, self.observed
-        if finding.recurring or self.recurring:
+        if finding.already_sent or self.already_sent:
             # An object counts as recurring only if it recurs in every finding that contains it.
-            self.recurring.difference_update(finding.objects.keys() - finding.recurring)
-            self.recurring.update([each.id for each in fresh if each.id in finding.recurring])
+            self.already_sent.difference_update(finding.objects.keys() - finding.already_sent)
+            self.already_sent.update([each.id for each in fresh if each.id in finding.already_sent])
         for serialised in fresh:
             objects[serialised.id] = serialised
-        for tagged, new in finding.tags:
+        for tagged, new in finding.labels:
             for stix_id in tagged:
                 known = labels.get(stix_id)
                 if known is None:
@@ -126,7 +126,7 @@ class _ChunkInProgress:
         for note in finding.notes:
             # Of two with the same id the later text counts, sent if either of the two must be.
             self.notes[note.id] = note
-            if not note.recurs:
+            if not note.already_sent:
                 self.notes_to_send.add(note.id)
 
     def _raise_scores(self, finding: FindingObjects) -> None:
@@ -174,7 +174,7 @@ class ChunkBuilder:
         self._emit = emit
         self._max_objects = limits.objects - 2  # the Report and the Case come on top
         max_bytes = min(max(limits.size, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)
-        self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_SIZE
+        self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_OVERHEAD_BYTES
         self._max_refs = limits.refs
         self._part_refs: set[str] = set(sent_refs)
         self._findings_in_part = 0
@@ -340,14 +340,14 @@ def _build_chunk(
     case = containers.case(content.part, refs, only_part=only_part)
     if case is not None:
         layers[LAYER_OF["case-incident"]].append(case)
-    notes_to = containers.note_refs(content.part)
+    notes_to = containers.container_ids(content.part)
     attached = [
         _encode_note(note, (*notes_to, *note.refs), labels.end(content.labels.get(note.id)))
         for note in notes
         if note.attached
     ]
-    recurring = content.recurring.union(content.notes.keys() - content.notes_to_send)
-    return Chunk((*chain.from_iterable(layers), *attached), content.rows, frozenset(recurring))
+    already_sent = content.already_sent.union(content.notes.keys() - content.notes_to_send)
+    return Chunk((*chain.from_iterable(layers), *attached), content.rows, frozenset(already_sent))
 
 
 def _add_objects(
@@ -371,8 +371,8 @@ def _add_observed(
 ) -> None:
     for seen in content.observed.values():
         serialised = containers.observed(seen)
-        if seen.recurs:
-            content.recurring.add(serialised.id)
+        if seen.already_sent:
+            content.already_sent.add(serialised.id)
         layers[serialised.layer].append(
             ChunkObject(serialised.id, serialised.body + labels.end(seen.labels))
         )

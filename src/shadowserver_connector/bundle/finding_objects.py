@@ -43,9 +43,9 @@ CONTAINED_LAYERS: Final = tuple(
 )
 """Layers of what a Report and a Case contain, in the order in which they name it; Notes come last.
 
-Not countries, autonomous systems, Network-Traffic and Observed-Data. Hundreds of findings share the
-former, which would turn a graph into a star. OpenCTI draws the latter unconnected, titled by a port
-or by any of their members. They are on the pages of the addresses.
+Countries and autonomous systems are left out because hundreds of findings share them, which would
+turn a graph into a star; Network-Traffic and Observed-Data because OpenCTI draws them unconnected,
+titled by a port or by any of their members. All four are on the pages of the addresses.
 """
 
 
@@ -88,7 +88,7 @@ LabelSets = Labels | frozenset[Labels]
 class ObservedDraft:
     """An Observed-Data before merging: one row's, or several with the same observables."""
 
-    __slots__ = ("first", "labels", "last", "recurs", "refs", "times")
+    __slots__ = ("already_sent", "first", "labels", "last", "refs", "times")
 
     refs: tuple[str, ...]
     """Ids of observables, sorted; they identify it."""
@@ -97,8 +97,8 @@ class ObservedDraft:
     times: int
     """How often it was seen: ``number_observed``."""
     labels: LabelSets
-    recurs: bool
-    """Whether OpenCTI was sent it on an earlier day, and needs no update today."""
+    already_sent: bool
+    """Whether an earlier import brought it to OpenCTI, and it needs no update today."""
 
     def __init__(
         self,
@@ -107,20 +107,20 @@ class ObservedDraft:
         last: str,
         times: int,
         labels: LabelSets,
-        recurs: bool = False,
+        already_sent: bool = False,
     ) -> None:
         self.refs = refs
         self.first = first
         self.last = last
         self.times = times
         self.labels = labels
-        self.recurs = recurs
+        self.already_sent = already_sent
 
 
 class NoteDraft:
     """A Note that does not know its containers yet."""
 
-    __slots__ = ("attached", "body", "contained", "id", "recurs", "refs", "rows")
+    __slots__ = ("already_sent", "attached", "body", "contained", "id", "refs", "rows")
 
     id: str
     body: bytes
@@ -129,19 +129,19 @@ class NoteDraft:
     """Observables that it is about."""
     rows: int
     """Rows of the report that are in it."""
-    recurs: bool
-    """Whether OpenCTI was sent it on an earlier day."""
+    already_sent: bool
+    """Whether an earlier import brought it to OpenCTI."""
     attached: bool
     """Whether it refers to Report and Case, which shows it on their pages."""
     contained: bool
-    """Whether these refer to it, which does the same; a Note is never both."""
+    """Whether Report and Case refer to it; never true together with ``attached``."""
 
     def __init__(self, id: str, body: bytes, refs: tuple[str, ...], rows: int) -> None:
         self.id = id
         self.body = body
         self.refs = refs
         self.rows = rows
-        self.recurs = False
+        self.already_sent = False
         self.attached = not refs
         self.contained = False
 
@@ -154,15 +154,14 @@ class FindingObjects:
     """
 
     objects: dict[str, SerialisedObject] = field(default_factory=dict)
-    tags: list[tuple[Sequence[str], Labels]] = field(default_factory=list)
+    labels: list[tuple[Sequence[str], Labels]] = field(default_factory=list)
     """Ids of objects, and the labels of a row that are put on them."""
     observed: list[ObservedDraft] = field(default_factory=list)
     """One for each row; those of the same observables are merged later."""
     notes: list[NoteDraft] = field(default_factory=list)
     rows: int = 0
-    recurring: set[str] = field(default_factory=set)
-    """Ids of those ``objects`` that OpenCTI was sent on an earlier day, and that have not changed.
-    """
+    already_sent: set[str] = field(default_factory=set)
+    """Ids of those ``objects`` that an earlier import brought to OpenCTI, unchanged since."""
 
 
 def merge_observed(one: ObservedDraft, other: ObservedDraft) -> ObservedDraft:
@@ -170,8 +169,8 @@ def merge_observed(one: ObservedDraft, other: ObservedDraft) -> ObservedDraft:
     first, last = min(one.first, other.first), max(one.last, other.last)
     labels = merge_label_sets(one.labels, other.labels)
     # It must be sent if either of the two must.
-    recurs = one.recurs and other.recurs
-    return ObservedDraft(one.refs, first, last, one.times + other.times, labels, recurs)
+    already_sent = one.already_sent and other.already_sent
+    return ObservedDraft(one.refs, first, last, one.times + other.times, labels, already_sent)
 
 
 def merge_label_sets(one: LabelSets, other: LabelSets) -> LabelSets:
@@ -211,7 +210,7 @@ class SizeEstimator:
         size = _OVERHEAD * len(fresh)
         for serialised in fresh:
             size += len(serialised.body)
-        for tagged, labels in finding.tags:
+        for tagged, labels in finding.labels:
             size += len(tagged) * self.of_labels(labels)
         for seen in finding.observed:
             size += self.of_observed(seen)

@@ -63,7 +63,7 @@ class _FindingSplitter:
         self._piece = _Piece()
         # Id of an object -> bytes of its labels.
         self._labels: dict[str, int] = {}
-        for tagged, labels in finding.tags:
+        for tagged, labels in finding.labels:
             for stix_id in tagged:
                 length = self._labels.get(stix_id, 0) + sizes.of_labels(labels)
                 self._labels[stix_id] = length
@@ -94,7 +94,7 @@ class _FindingSplitter:
         if len(refs) < len(seen.refs):
             self.left_out += len(seen.refs) - len(refs)
             seen = ObservedDraft(
-                tuple(refs), seen.first, seen.last, seen.times, seen.labels, seen.recurs
+                tuple(refs), seen.first, seen.last, seen.times, seen.labels, seen.already_sent
             )
         self._piece.finding.observed.append(seen)
 
@@ -109,7 +109,7 @@ class _FindingSplitter:
             self.left_out += len(note.refs) - len(refs)
             whole = note
             note = NoteDraft(whole.id, whole.body, tuple(refs), whole.rows)
-            note.recurs = whole.recurs
+            note.already_sent = whole.already_sent
             # A Note must refer to something: without its observables, to the Report.
             note.attached = whole.attached or not refs
             note.contained = whole.contained and not note.attached
@@ -172,12 +172,12 @@ class _FindingSplitter:
         self._close()
         findings = [piece.finding for piece in self._pieces]
         for finding in findings:
-            finding.recurring = self._whole.recurring.intersection(finding.objects)
+            finding.already_sent = self._whole.already_sent.intersection(finding.objects)
             inside = {*finding.objects, *(note.id for note in finding.notes)}
-            for tagged, labels in self._whole.tags:
+            for tagged, labels in self._whole.labels:
                 there = [stix_id for stix_id in tagged if stix_id in inside]
                 if there:
-                    finding.tags.append((there, labels))
+                    finding.labels.append((there, labels))
         if findings:
             findings[-1].rows = self._whole.rows
         return findings

@@ -214,7 +214,7 @@ class LinkKind:
     """Those of ``OTHER_LINKS`` that together express it if it is not needed; none means only a
     Note.
     """
-    alone: bool
+    creates_far_end: bool
     """Whether the object at its other end is created without it."""
     use: str
     """What it is good for on the page of an address."""
@@ -274,7 +274,7 @@ class Catalogue:
     """Name that a report type had in earlier years -> its name."""
     earlier_columns: Mapping[str, Mapping[str, str]]
     """Glob over report types -> name that a column of theirs had in earlier years -> its name."""
-    findings: FindingRules
+    finding_rules: FindingRules
     """What the cells of a finding are if a column does not say so."""
     links: tuple[LinkKind, ...]
     """Kinds of relationships; the first that matches counts."""
@@ -298,7 +298,7 @@ class Catalogue:
         return replace(report_type, primary=candidates[0])
 
     @property
-    def current_type_names(self) -> Mapping[str, str]:
+    def current_name_of_type(self) -> Mapping[str, str]:
         """Every name that a known report type has or had -> its name."""
         return {**self.earlier_types, **{name: name for name in self.types}}
 
@@ -330,7 +330,7 @@ class Catalogue:
         ``text``.
         """
         aliases = self._aliases(report_type)
-        today = self.name_of_today(report_type, name)
+        today = self.current_column_name(report_type, name)
         if today != name:
             return replace(self.column(report_type, today), name=name)
         for glob, column in self.overrides.get(name, ()):
@@ -339,7 +339,7 @@ class Catalogue:
         published = self.columns.get(name)
         return published if published is not None else self._by_pattern(name)
 
-    def name_of_today(self, report_type: str, name: str) -> str:
+    def current_column_name(self, report_type: str, name: str) -> str:
         """Return what a column of a report type is called today."""
         aliases = self._aliases(report_type)
         for glob, names in self.earlier_columns.items():
@@ -367,7 +367,7 @@ class Catalogue:
     def finding_part(self, report_type: ReportType, column: Column) -> str:
         """Return what a column's cells are for a finding of this type: one of ``FINDING_PARTS``."""
         meaning = report_type.parties.get(column.party, "")
-        return column.finding or self.findings.part(column.role, meaning)
+        return column.finding_part or self.finding_rules.part(column.role, meaning)
 
     def meaning(self, report_type: ReportType, party: str) -> Meaning:
         """Return what a party is in a report type: ``other`` if neither it nor the usual says."""
@@ -407,19 +407,21 @@ class Catalogue:
 
     def _by_pattern(self, name: str) -> Column:
         words = f"_{_NO_WORD.sub('_', name.lower())}_"
-        finding = self.findings.of_name(words)
+        finding_part = self.finding_rules.volatile_by_name(words)
         # Before any pattern, which could make an object of a secret.
         if any(fnmatchcase(words, glob) for glob in self.secrets):
             title = self._readable(name)
-            return Column(name, "secret", "", "", title, self.secrets_order, finding)
+            return Column(name, "secret", "", "", title, self.secrets_order, finding_part)
         if not any(fnmatchcase(name, glob) for glob in self.never_by_pattern):
             for pattern in self.patterns:
                 # To fnmatch, * may stand for nothing: "_ip" is no party's address.
                 if fnmatchcase(name, pattern.name) and len(name) >= len(pattern.name):
-                    return self._from_pattern(pattern, name, finding or pattern.finding)
-        return Column(name, "text", "", "", self._readable(name) or name, self.last_order, finding)
+                    return self._from_pattern(pattern, name, finding_part or pattern.finding_part)
+        return Column(
+            name, "text", "", "", self._readable(name) or name, self.last_order, finding_part
+        )
 
-    def _from_pattern(self, pattern: Column, name: str, finding: str) -> Column:
+    def _from_pattern(self, pattern: Column, name: str, finding_part: str) -> Column:
         before, _, after = pattern.name.partition("*")
         matched = name[len(before) : len(name) - len(after)]
         return replace(
@@ -428,7 +430,7 @@ class Catalogue:
             party=pattern.party.replace("*", self.prefixes.get(matched, matched)),
             group=pattern.group.replace("*", matched),
             title=self._readable(pattern.title.replace("*", matched)),
-            finding=finding,
+            finding_part=finding_part,
         )
 
     def _readable(self, name: str) -> str:

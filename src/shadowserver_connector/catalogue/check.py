@@ -45,7 +45,7 @@ def check(catalogue: Catalogue) -> None:
 def _roles(catalogue: Catalogue) -> Iterator[str]:
     for where, column in _readings(catalogue):
         if column.role not in ROLES:
-            yield f"{where}: unknown role {column.role}; see ROLES in catalogue/catalogue.py"
+            yield f"{where}: unknown role {column.role}; see ROLES in catalogue/columns.py"
 
 
 def _meanings(catalogue: Catalogue) -> Iterator[str]:
@@ -63,11 +63,11 @@ def _meanings(catalogue: Catalogue) -> Iterator[str]:
 
 def _findings(catalogue: Catalogue) -> Iterator[str]:
     for where, column in _readings(catalogue):
-        if column.finding and column.finding not in FINDING_PARTS:
-            yield f"{where}: finding {column.finding} is none of {', '.join(FINDING_PARTS)}"
-    rules = catalogue.findings
+        if column.finding_part and column.finding_part not in FINDING_PARTS:
+            yield f"{where}: finding {column.finding_part} is none of {', '.join(FINDING_PARTS)}"
+    rules = catalogue.finding_rules
     for role in sorted((rules.identity_roles | rules.volatile_roles) - ROLES):
-        yield f"findings.toml: roles: unknown role {role}; see ROLES in catalogue/catalogue.py"
+        yield f"findings.toml: roles: unknown role {role}; see ROLES in catalogue/columns.py"
     for role in sorted(rules.identity_roles & rules.volatile_roles):
         yield f"findings.toml: roles: {role} is both identity and volatile"
     for meaning in sorted(rules.volatile_meanings - catalogue.meanings.keys()):

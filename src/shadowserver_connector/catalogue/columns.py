@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-RDNS = (
+DN_ATTRIBUTES = (
     *("CN", "O", "OU", "C", "ST", "L", "street", "postalCode", "serialNumber", "emailAddress"),
     *("GN", "SN", "businessCategory"),
 )
@@ -24,7 +24,7 @@ ROLES = frozenset(
         *(f"x509.{part}" for part in ("md5", "sha1", "sha256", "sha512", "raw", "version")),
         *("x509.serial_number", "x509.not_before", "x509.not_after", "x509.self_signed"),
         *("x509.signature_algorithm", "x509.key_algorithm", "x509.issuer", "x509.subject"),
-        *(f"x509.{side}.{rdn}" for side in ("issuer", "subject") for rdn in RDNS),
+        *(f"x509.{side}.{rdn}" for side in ("issuer", "subject") for rdn in DN_ATTRIBUTES),
         *("ssh.public_key", "ssh.sha256", "ssh.md5", "ssh.algorithm"),
         *("software.vendor", "software.product", "software.short_name", "software.version"),
         *("software.cpe", "software.kind"),
@@ -84,7 +84,7 @@ class FindingRules:
             return VOLATILE
         return IDENTITY if role in self.identity_roles else STATE
 
-    def of_name(self, words: str) -> str:
+    def volatile_by_name(self, words: str) -> str:
         """Return ``VOLATILE`` if an unpublished name says that its cells are, otherwise nothing."""
         if any(fnmatchcase(words, glob) for glob in self.volatile_names):
             return VOLATILE
@@ -108,5 +108,5 @@ class Column:
     """Readable name for Notes."""
     order: int = 0
     """Place in a Note: what, where, when and why first, everything else after."""
-    finding: str = ""
+    finding_part: str = ""
     """One of ``FINDING_PARTS`` if the column itself says what its cells are for a finding."""

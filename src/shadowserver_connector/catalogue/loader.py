@@ -81,7 +81,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         earlier_columns={
             entry.key: entry.all_texts() for entry in earlier.entry("columns").entries()
         },
-        findings=_findings(top["findings.toml"]),
+        finding_rules=_findings(top["findings.toml"]),
         links=tuple(map(_link, top["links.toml"].entries())),
         cell_words=_cell_words(top["cell_words.toml"]),
         last_order=len(sections) * SECTION,
@@ -150,7 +150,7 @@ def _link(entry: Entry) -> LinkKind:
         far_end=entry.text("far_end", ""),
         needed=entry.flag("needed"),
         said_by=entry.texts("said_by"),
-        alone=entry.flag("alone", default=True),
+        creates_far_end=entry.flag("creates_far_end", default=True),
         use=entry.text("use"),
         why=entry.text("why"),
     )
@@ -238,7 +238,7 @@ def _column(entry: Entry, name: str, order: int, base: Column | None = None) -> 
         group=entry.text("group", base.group if base else ""),
         title=entry.text("title", base.title if base else None),
         order=order,
-        finding=entry.text("finding", base.finding if base else ""),
+        finding_part=entry.text("finding", base.finding_part if base else ""),
     )
 
 

@@ -20,13 +20,13 @@ from shadowserver_connector.cli.usage import (
     FilesOrInput,
     InputName,
     Json,
+    checked_day_range,
     day_option,
-    days_between,
     form_of,
     loaded_settings,
 )
 from shadowserver_connector.cli.usage import run as run_command
-from shadowserver_connector.errors import EXIT_CODES, UsageError
+from shadowserver_connector.errors import EXIT_CODES_HELP, UsageError
 
 
 def is_compiled() -> bool:
@@ -44,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"Exit codes: {EXIT_CODES}.",
+    epilog=f"Exit codes: {EXIT_CODES_HELP}.",
 )
 
 
@@ -254,7 +254,7 @@ def reports(
         until = last or datetime.now(UTC).date()
         # There is no day before January 1 of year 1.
         three_before = date.fromordinal(max(1, until.toordinal() - 3))
-        since, to = days_between(first or three_before, until)
+        since, to = checked_day_range(first or three_before, until)
         return command(loaded_settings(config).settings, since, to, form=form_of(as_json, as_csv))
 
     run_command(work)
@@ -315,7 +315,7 @@ def backfill(
         return yes or typer.confirm("Import them?", err=True)
 
     def work() -> int:
-        since, to = days_between(first, last or datetime.now(UTC).date())
+        since, to = checked_day_range(first, last or datetime.now(UTC).date())
         if as_json and not yes:
             raise UsageError("--json does not ask; add --yes")
         return command(
@@ -341,7 +341,7 @@ def fetch(
     from shadowserver_connector.cli.import_commands import fetch as command
 
     def work() -> int:
-        since, to = days_between(first, last or datetime.now(UTC).date())
+        since, to = checked_day_range(first, last or datetime.now(UTC).date())
         loaded = loaded_settings(config)
         archive = output or loaded.settings.shadowserver.archive_dir
         if archive is None:

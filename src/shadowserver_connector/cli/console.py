@@ -155,7 +155,7 @@ def print_failures(reasons: Iterable[object]) -> None:
 
 
 class ConsoleLog:
-    """A logger as the connector's parts expect one: messages go to stderr, details are left out."""
+    """A logger for commands: messages and their details go to stderr, debug messages nowhere."""
 
     def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
         pass

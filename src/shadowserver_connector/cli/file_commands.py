@@ -38,11 +38,11 @@ from shadowserver_connector.pipeline.batch import (
     Compare,
     compare_with_nothing,
     convert_all,
+    delete_if_unpacked,
     job_of,
     jobs_in,
     unread,
 )
-from shadowserver_connector.pipeline.batch import release as delete_unpacked
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
@@ -150,7 +150,7 @@ def convert(
 
         def release(job: Job) -> None:
             bar.advance(task)
-            delete_unpacked(job[0], work)
+            delete_if_unpacked(job[0], work)
             if job[0] in copies:
                 copies.pop(job[0]).unlink(missing_ok=True)
 

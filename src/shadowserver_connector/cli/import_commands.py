@@ -31,8 +31,8 @@ from shadowserver_connector.connector.history_store import open_comparer
 from shadowserver_connector.connector.importer import ImportSetup, Result
 from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.operations.imports import backfill as import_days
-from shadowserver_connector.operations.imports import (
+from shadowserver_connector.operations.manual_imports import backfill as import_days
+from shadowserver_connector.operations.manual_imports import (
     days_of,
     fetch_into,
     import_files,
@@ -56,8 +56,8 @@ from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.directory import original_file
 from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities, limit_to_abilities
-from shadowserver_connector.state.imported import is_done
 from shadowserver_connector.state.serialisation import load_state
+from shadowserver_connector.state.state import is_done
 from shadowserver_connector.temporary import temporary_folder
 from shadowserver_connector.waiting import Waiter
 

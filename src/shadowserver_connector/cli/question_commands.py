@@ -31,7 +31,7 @@ from shadowserver_connector.errors import (
     UsageError,
 )
 from shadowserver_connector.history.database import reading_only
-from shadowserver_connector.history.questions import Entry, findings_about, open_longest
+from shadowserver_connector.history.questions import FindingHistory, findings_about, open_longest
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
 from shadowserver_connector.pipeline.batch import (
@@ -43,7 +43,7 @@ from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.layout import SURPLUS
 from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
-from shadowserver_connector.report.wording import counted, unreadable
+from shadowserver_connector.report.wording import counted, unreadable_error
 from shadowserver_connector.temporary import temporary_folder
 
 
@@ -64,7 +64,7 @@ def explain(
                 # Not about this file: a disk that fails would fail the others as well.
                 if error.filename != str(file.path):
                     raise
-                failed.append(unreadable(file.shown_path, error))
+                failed.append(unreadable_error(file.shown_path, error))
                 continue
             if form is OutputFormat.TABLES:
                 _print_explained(explained[-1])
@@ -171,30 +171,30 @@ def history(directory: Path, term: str | None, longest: int | None, *, form: Out
         else:
             found = open_longest(connection, longest or 1)
     if form is OutputFormat.JSON:
-        print_json([_entry_as_json(entry) for entry in found])
+        print_json([_finding_as_json(finding) for finding in found])
         return OK
-    print_table(_ENTRY_HEADINGS, [_entry_row(entry) for entry in found], form)
+    print_table(_ENTRY_HEADINGS, [_finding_row(finding) for finding in found], form)
     if not found:
         err.print(f"nothing was reported of {term}" if term else "nothing is open", markup=False)
     return OK
 
 
-def _entry_row(entry: Entry) -> tuple[object, ...]:
+def _finding_row(finding: FindingHistory) -> tuple[object, ...]:
     return (
-        entry.type,
-        entry.list,
-        ", ".join([entry.subject, *entry.names]),
-        entry.what,
-        entry.first.isoformat(),
-        entry.last.isoformat(),
-        entry.days,
-        entry.since.isoformat(),
-        "yes" if entry.open else "no",
+        finding.type,
+        finding.list,
+        ", ".join([finding.subject, *finding.names]),
+        finding.what,
+        finding.first.isoformat(),
+        finding.last.isoformat(),
+        finding.days,
+        finding.since.isoformat(),
+        "yes" if finding.open else "no",
     )
 
 
-def _entry_as_json(entry: Entry) -> dict[str, object]:
+def _finding_as_json(finding: FindingHistory) -> dict[str, object]:
     return {
         name: value.isoformat() if isinstance(value, date) else value
-        for name, value in entry._asdict().items()
+        for name, value in finding._asdict().items()
     }

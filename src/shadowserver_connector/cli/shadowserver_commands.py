@@ -17,7 +17,7 @@ from shadowserver_connector.cli.console import (
     print_json,
     print_table,
 )
-from shadowserver_connector.errors import OK, code_of
+from shadowserver_connector.errors import OK, exit_code_of
 from shadowserver_connector.operations.reachability import (
     CheckResult,
     try_opencti,
@@ -171,4 +171,4 @@ def check(loaded: LoadedSettings, *, form: OutputFormat) -> int:
         for title in ("OpenCTI", "Shadowserver"):
             for line in sides[title.lower()].text.splitlines():
                 beside_table(form).print(Text(f"{title}: {line}"), soft_wrap=True)
-    return next((code_of(side.error) for side in sides.values() if side.error), OK)
+    return next((exit_code_of(side.error) for side in sides.values() if side.error), OK)

@@ -13,8 +13,8 @@ from shadowserver_connector.operations.status import (
     FailedFile,
     Run,
     Status,
+    health_line,
     problems,
-    verdict,
 )
 from shadowserver_connector.operations.status import as_json as as_plain
 from shadowserver_connector.operations.status_file import read_status, status_path
@@ -28,7 +28,7 @@ def status(settings: Settings, now: datetime, *, form: OutputFormat) -> int:
     Raises SinkUnavailableError if there is no status file.
     """
     found = read_status(status_path(settings))
-    wrong, line = problems(found, now), verdict(found, now)
+    wrong, line = problems(found, now), health_line(found, now)
     if form is OutputFormat.JSON:
         print_json({"ok": not wrong, "verdict": line, "problems": wrong, **as_plain(found)})
     else:

@@ -16,13 +16,13 @@ from typer.core import TyperGroup
 
 from shadowserver_connector.cli.console import OutputFormat, err
 from shadowserver_connector.errors import (
+    EXIT_CODE_OF_KIND,
     INTERRUPTED,
-    KINDS,
     OK,
     USAGE,
     SinkUnavailableError,
     UsageError,
-    code_of,
+    exit_code_of,
 )
 from shadowserver_connector.report.info import safe_name
 
@@ -41,10 +41,10 @@ def run(command: Callable[[], object]) -> None:
     """Run a command and exit with its code; known errors are printed as one line each."""
     try:
         code = command()
-    except tuple(kind for kind, _ in KINDS) as error:
+    except tuple(kind for kind, _ in EXIT_CODE_OF_KIND) as error:
         for line in _message(error).splitlines() or [type(error).__name__]:
             err.print(Text(f"error: {line}", style="bold red"), soft_wrap=True)
-        sys.exit(code_of(error))
+        sys.exit(exit_code_of(error))
     except (KeyboardInterrupt, typer.Abort):
         # The second is a question that was interrupted, or that nobody can answer.
         err.print("interrupted")
@@ -224,7 +224,7 @@ def create_folder(path: Path) -> None:
         ) from error
 
 
-def days_between(first: date, last: date) -> tuple[date, date]:
+def checked_day_range(first: date, last: date) -> tuple[date, date]:
     """Return two days as given by ``--from`` and ``--to``.
 
     Raises UsageError if they are in the wrong order, or too far apart to query each day.

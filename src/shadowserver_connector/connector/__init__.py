@@ -1,6 +1,6 @@
 """The running connector: registration, schedule, runs, and its state in OpenCTI.
 
-day            the reports of one day, as the API lists them: downloaded ahead, imported in turn
+day_import     the reports of one day, as the API lists them: downloaded ahead, imported in turn
 estimates      what an import will cost, before anything is downloaded
 events         what happens in a running connector, for its observers
 helper         pycti's helper: registered with an OpenCTI of any version, kept from ending the

@@ -29,7 +29,7 @@ _DAY: Final = date(2024, 1, 1)
 
 
 class Estimate(NamedTuple):
-    """What is expected. Objects are right by some ten in a hundred where reports are usual ones."""
+    """What an import is expected to bring."""
 
     reports: int
     findings: int
@@ -46,10 +46,10 @@ def estimate(
 ) -> Estimate:
     """Estimate the import of ``reports``, of whose days ``stats`` counts the events.
 
-    Generated reports of each type are converted as the connector does it, of two days in a row, and
-    what that sends is counted: of the second day less, as most findings are those of the first.
-    The API counts by day and type, over all lists: a subscriber who takes only some of the lists
-    gets a number that is too high. Raises OSError where the temporary directory cannot be used.
+    For each type, generated reports of two days in a row are converted, and the objects sent are
+    counted: fewer on the second day, as most of its findings recur. The API counts by day and type,
+    over all lists: a subscriber who takes only some of the lists gets a number that is too high.
+    Raises OSError where the temporary directory cannot be used.
     """
     files = Counter((report.day, report.type) for report in reports)
     events: dict[str, list[tuple[date, int]]] = defaultdict(list)
@@ -87,7 +87,7 @@ class _Samples:
         """Return the objects of a report of so many findings, on its first or on a later day."""
         if name not in load_catalogue().types:
             # Nothing can be generated of an unknown type; the 2 are Report and Artifact.
-            return 2 + findings * objects_per_finding(self._options)
+            return 2 + findings * objects_per_unknown_finding(self._options)
         if name not in self._made:
             rows = max(1, min(round(findings), _SAMPLE_ROWS))
             self._made[name] = rows, tuple(self._sent(name, rows))
@@ -106,7 +106,7 @@ class _Samples:
             yield sum(outcome.objects.values())
 
 
-def objects_per_finding(options: Options) -> int:
+def objects_per_unknown_finding(options: Options) -> int:
     """Return how many objects a finding of an unknown type makes: one address with one open port.
 
     Address and Autonomous System always; then what the options add.

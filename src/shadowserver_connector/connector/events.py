@@ -58,8 +58,8 @@ class ReportFailed:
     file: str
     reason: str
     """One line, without secrets."""
-    cause: str
-    """Name of the kind of error."""
+    error_kind: str
+    """Name of the class of the error."""
     times: int
     """Consecutive failures, this one included."""
 

@@ -22,7 +22,7 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
     VersionError,
 )
-from shadowserver_connector.logger import open_log
+from shadowserver_connector.logger import configure_logging
 from shadowserver_connector.settings.load import LoadedSettings, export_for_pycti
 from shadowserver_connector.sink.platform import Refusal, refusal_in, refusals, to_sink_error
 from shadowserver_connector.sink.works import patch_announcing
@@ -179,7 +179,7 @@ def version_error(platform: str, refused: Refusal) -> VersionError:
     )
 
 
-def trial_registration() -> tuple[str, dict[str, Any]]:
+def trial_registration_query() -> tuple[str, dict[str, Any]]:
     """Return pycti's own registration as query and variables, with an id that nobody takes.
 
     OpenCTI looks at the whole query, and at all that is sent, before it refuses the id, and carries
@@ -206,7 +206,7 @@ def refusal_of_registration(ask: Callable[[str, Mapping[str, Any]], Any]) -> Ref
 
     ``ask`` sends a query with variables, and returns the body of the answer.
     """
-    for refused in refusals(ask(*trial_registration())):
+    for refused in refusals(ask(*trial_registration_query())):
         # What is asked for cannot be changed; of what is sent, fields can be left out by whoever is
         # told which ones are known.
         if refused.name == "GRAPHQL_VALIDATION_FAILED":
@@ -256,8 +256,10 @@ def _replace_attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
 _TIMEOUT: Final = 300.0
 
 
-def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
+def register(loaded: LoadedSettings, waiter: Waiter) -> Any:
     """Register with OpenCTI and return pycti's ``OpenCTIConnectorHelper``; waits until it is there.
+
+    Writes pycti's settings to the process's environment, and configures the logging of the process.
 
     Raises CredentialsError where OpenCTI refuses the token, VersionError where pycti does not fit
     it, SettingsError where metrics cannot be served, and Stopping.
@@ -265,7 +267,7 @@ def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     export_for_pycti(loaded, os.environ)
     connector, opencti = loaded.settings.connector, loaded.settings.opencti
     # pycti's own messages go there too.
-    open_log(connector.name, connector.log_level, as_json=opencti.json_logging)
+    configure_logging(connector.name, connector.log_level, as_json=opencti.json_logging)
     registration = Registration()
     helper = waiter.until(OPENCTI, lambda: registration.attempt(_build))
     # Each attempt to reach a broker that is down logs a dozen lines; we log the wait.

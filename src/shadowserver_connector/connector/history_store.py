@@ -8,13 +8,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-from shadowserver_connector.errors import HistoryError, HistoryInUseError
+from shadowserver_connector.errors import HistoryInUseError, HistoryUnusableError
 from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.settings.load import Settings
-from shadowserver_connector.state.imported import State
+from shadowserver_connector.state.state import State
 from shadowserver_connector.waiting import HISTORY, Waiter
 
 NO_HISTORY: Final = "No history of findings is available: reports are sent in full"
@@ -24,7 +24,7 @@ def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
     """Return what compares reports with the connector's history of findings; it has to be closed.
 
     While another process has the history, reports are not compared, and the log says so. ``None``,
-    with a warning, where the usual directory cannot be written. Raises HistoryError where
+    with a warning, where the usual directory cannot be written. Raises HistoryUnusableError where
     ``SHADOWSERVER_STATE_DIR`` names a directory that cannot be used, and Stopping.
     """
     chosen = settings.shadowserver
@@ -37,7 +37,7 @@ def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
 
     try:
         return waiter.until(HISTORY, create)
-    except HistoryError as error:
+    except HistoryUnusableError as error:
         if chosen.state_dir is not None:
             raise
         reason = str(error)

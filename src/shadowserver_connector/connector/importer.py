@@ -25,7 +25,7 @@ from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.wording import bracketed, counted, unreadable
+from shadowserver_connector.report.wording import bracketed, counted, unreadable_error
 from shadowserver_connector.sink.opencti import Delivery, Session
 from shadowserver_connector.sink.works import work_name
 
@@ -157,7 +157,7 @@ def event_of(result: Result, seconds: float) -> ReportDone | ReportSkipped | Rep
         case Skipped():
             return ReportSkipped(result.info.file)
         case Failure():
-            return ReportFailed(result.info.file, result.reason, result.cause, result.times)
+            return ReportFailed(result.info.file, result.reason, result.error_kind, result.times)
 
 
 def describe_as_interrupted(error: BaseException) -> str:
@@ -190,7 +190,8 @@ class ReportImporter:
     """Imports reports, each in the work of its day.
 
     Leaving the ``with`` statement closes them all, each with a message that says how many reports
-    there were. After an error, also one of closing another, it is attempted only once.
+    there were. After an error, in the block or while closing a work, each of the others is closed
+    with a single attempt.
     """
 
     def __init__(self, setup: ImportSetup) -> None:
@@ -285,8 +286,8 @@ class ReportImporter:
         if is_disk_full(error):
             # Every other report would fail too, through no fault of its own.
             raise error
-        times, cause = setup.ledger.failed(report), type(error).__name__
-        return Failure(report, _reason(error, report, file), times, cause)
+        times, error_kind = setup.ledger.failed(report), type(error).__name__
+        return Failure(report, _reason(error, report, file), times, error_kind)
 
     def _day_of(self, day: date) -> tuple[Delivery, DaySummary]:
         if day not in self._days:
@@ -313,5 +314,5 @@ class ReportImporter:
 def _reason(error: Exception, report: ReportInfo, file: ObtainedFile | None) -> str:
     # An error of any other file is a defect; `describe` says where in the code.
     if file is not None and isinstance(error, OSError) and error.filename == str(file.path):
-        return str(unreadable(report.file, error))
+        return str(unreadable_error(report.file, error))
     return describe(error)

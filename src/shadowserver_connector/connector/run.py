@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.connector.day import (
+from shadowserver_connector.connector.day_import import (
     ApiImportContext,
     ImportContext,
     import_day,
@@ -36,7 +36,8 @@ from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.info import ReportInfo, day_at_start
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.works import close_orphans
-from shadowserver_connector.state.imported import (
+from shadowserver_connector.state.serialisation import FIRST_DAY, fit_to_budget
+from shadowserver_connector.state.state import (
     Lookback,
     State,
     days_to_query,
@@ -49,7 +50,6 @@ from shadowserver_connector.state.imported import (
     without_hopeless,
     without_old_days,
 )
-from shadowserver_connector.state.serialisation import FIRST_DAY, fit_to_budget
 from shadowserver_connector.waiting import OPENCTI, SHADOWSERVER, Waiter
 
 
@@ -62,7 +62,7 @@ def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
     )
 
 
-def split_by_day(
+def reports_of_day(
     day: date, listed: Iterable[ReportInfo]
 ) -> tuple[list[ReportInfo], tuple[ReportInfo, ...]]:
     """Return the reports of the queried day, and those that are not of that day.
@@ -170,7 +170,9 @@ def _list_day(context: ApiImportContext, day: date) -> list[ReportInfo] | None:
         context.log.warning("Day left for the next run", {"day": str(day), "reason": str(error)})
         return None
     # The API is queried by types and lists, but does not know about excluded ones.
-    found, others = split_by_day(day, (report for report in reports if is_wanted(settings, report)))
+    found, others = reports_of_day(
+        day, (report for report in reports if is_wanted(settings, report))
+    )
     if others:
         refused = ReportsRefused(day, tuple(report.file for report in others))
         context.observe(refused)
@@ -309,7 +311,7 @@ def _give_up(context: ApiImportContext, reasons: Sequence[str]) -> None:
         context.setup.session.under_way.remove(delivery)
 
 
-RETRY_AFTER: Final = timedelta(hours=1)
+PERIOD_AFTER_INCOMPLETE_RUN: Final = timedelta(hours=1)
 """Time until the next run after one that Shadowserver or a defect kept from completing.
 
 Shadowserver's own clients ask every hour, too.
@@ -353,7 +355,7 @@ def run_for_ever(
         fatal = ()
         # Both are shown on the connector's page in OpenCTI.
         helper.last_run_datetime()
-        pause = period if complete else min(period, RETRY_AFTER)
+        pause = period if complete else min(period, PERIOD_AFTER_INCOMPLETE_RUN)
         # From its start: a daily run begins at the same hour, however long it takes.
         left = max(0.0, began + pause.total_seconds() - time.monotonic())
         helper.next_run_datetime(left)

@@ -12,8 +12,8 @@ from shadowserver_connector.errors import ShadowserverConnectorError, SinkUnavai
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.info import ReportInfo, safe_name
 from shadowserver_connector.sink.platform import call_platform
-from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.state.serialisation import dump_state, load_state, read_state
+from shadowserver_connector.state.state import State, with_done
 from shadowserver_connector.temporary import temporary_directory
 from shadowserver_connector.waiting import LAST_RUN_PATIENCE, OPENCTI, Waiter
 
@@ -128,7 +128,7 @@ class StateStore:
 class StateLedger(NoLedger):
     """Records imported reports in the state; `save` stores it in OpenCTI.
 
-    Which reports failed is not recorded: that concerns listed days alone (`connector.day`).
+    Which reports failed is not recorded: that concerns listed days alone (`connector.day_import`).
     """
 
     def __init__(self, state_store: StateStore, state: State) -> None:

@@ -34,7 +34,7 @@ class GoneFinding(NamedTuple):
     """A finding of the last report that is not in this one."""
 
     key: bytes
-    label: str
+    what: str
     first: date
     last: date
     days: int

@@ -13,8 +13,8 @@ from shadowserver_connector.errors import (
     DiskFullError,
     HistoryBusyError,
     HistoryDamagedError,
-    HistoryError,
     HistoryInUseError,
+    HistoryUnusableError,
     ShadowserverConnectorError,
 )
 from shadowserver_connector.temporary import lock
@@ -26,7 +26,7 @@ DAMAGED_FILE: Final = "history.damaged.sqlite"
 """Where a damaged file is moved, replacing an earlier one."""
 
 VERSION: Final = 2
-"""Version of tables and keys; raised when they are of no use to another program."""
+"""Version of tables and keys; raised when older and newer programs cannot share a file."""
 
 HistoryOrigin = Literal["found", "new", "damaged"]
 """What was found: a history, none, or a damaged one that was moved aside."""
@@ -78,9 +78,10 @@ class Database:
         """Give a connection that sees the history as it is now, whatever is written meanwhile.
 
         Raises:
-            HistoryError, HistoryBusyError, DiskFullError, HistoryDamagedError: see `errors`.
+            HistoryUnusableError, HistoryBusyError, DiskFullError, HistoryDamagedError: see
+                `errors`.
         """
-        with self.converting_errors(), closing(_connect(self.path)) as connection:
+        with self.setting_damaged_file_aside(), closing(_connect(self.path)) as connection:
             connection.execute("BEGIN")
             yield connection
 
@@ -90,7 +91,7 @@ class Database:
 
         After an error, or the end of the process, nothing of it was done. Raises as `reading`.
         """
-        with self.converting_errors():
+        with self.setting_damaged_file_aside():
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -114,7 +115,7 @@ class Database:
         with self.writing() as connection:
             for table in _CLEARED:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
-        with self.converting_errors():
+        with self.setting_damaged_file_aside():
             # Not above: SQLite refuses this in a transaction.
             self._writer.execute("VACUUM")
 
@@ -125,7 +126,7 @@ class Database:
         os.close(self._lock_handle)
 
     @contextmanager
-    def converting_errors(self) -> Iterator[None]:
+    def setting_damaged_file_aside(self) -> Iterator[None]:
         """Convert errors of SQLite to ours; what is left of a history that is lost is set aside."""
         try:
             yield
@@ -139,12 +140,14 @@ class Database:
 
 
 def open_database(directory: Path, owner: str) -> Database:
-    """Open the history of a connector id, made anew where there is none or a damaged one.
+    """Open the history of a connector id; create it where there is none.
+
+    A damaged file, and one of an earlier version, is moved aside and a new one created.
 
     Raises:
         HistoryInUseError: another instance uses the directory.
-        HistoryError: the directory cannot be written, another instance has used it, or a newer
-            version has.
+        HistoryUnusableError: the directory cannot be written, or another instance or a newer
+            version has used it.
         HistoryBusyError: another program holds the file, or the disk fails.
         DiskFullError: the disk is full.
     """
@@ -162,13 +165,13 @@ def reading_only(directory: Path) -> Iterator[sqlite3.Connection]:
     """Give a connection for queries, next to an instance that writes. Raises as `Database`."""
     path = directory / FILE
     if not path.is_file():
-        raise HistoryError(f"{path}: there is no history; name the directory that has one")
+        raise HistoryUnusableError(f"{path}: there is no history; name the directory that has one")
     try:
         with closing(_connect(path)) as connection:
             connection.execute("PRAGMA query_only = ON")
             version = _check_version(connection, path)
             if version < VERSION:
-                raise HistoryError(
+                raise HistoryUnusableError(
                     f"{path}: was written by an earlier version; the connector starts a new one"
                 )
             yield connection
@@ -183,7 +186,7 @@ def _acquire_lock(directory: Path) -> int:
         handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         reason = error.strerror or "cannot be written"
-        raise HistoryError(
+        raise HistoryUnusableError(
             f"{directory}: {reason}; the history needs a writable directory"
         ) from error
     if not lock(handle):
@@ -243,9 +246,9 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> int:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != _APPLICATION_ID:
-        raise HistoryError(f"{path}: is not a history of this connector; move it elsewhere")
+        raise HistoryUnusableError(f"{path}: is not a history of this connector; move it elsewhere")
     if version > VERSION:
-        raise HistoryError(
+        raise HistoryUnusableError(
             f"{path}: was written by a newer version (tables {version}, known are {VERSION});"
             " run that one, or move the file away"
         )
@@ -256,7 +259,7 @@ def _check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None
     found = connection.execute("SELECT id FROM owner").fetchone()
     # Another connector's OpenCTI need not have what this one's was sent.
     if found is not None and found[0] != owner:
-        raise HistoryError(
+        raise HistoryUnusableError(
             f"{path}: is the history of connector {found[0]}, not of {owner}; give each one its"
             " own directory"
         )
@@ -305,7 +308,7 @@ def _our_error(
     if code == sqlite3.SQLITE_FULL:
         return DiskFullError(f"{path}: no space left for the history; free some")
     if code in _NO_ACCESS:
-        return HistoryError(f"{path}: {error}; the history needs a writable directory")
+        return HistoryUnusableError(f"{path}: {error}; the history needs a writable directory")
     return HistoryBusyError(f"{path}: {error}; tried again later")
 
 

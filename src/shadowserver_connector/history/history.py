@@ -22,7 +22,7 @@ from shadowserver_connector.history.comparison import (
     ReportFeed,
 )
 from shadowserver_connector.history.database import Database, HistoryOrigin, open_database
-from shadowserver_connector.history.day_rows import DayRows, Reported
+from shadowserver_connector.history.identified_rows import IdentifiedRows, ReportedFinding
 from shadowserver_connector.history.record import (
     DIGEST_BYTES,
     FindingRecord,
@@ -32,16 +32,15 @@ from shadowserver_connector.history.record import (
     with_day,
 )
 
-# ABSENCE and REFRESH are for callers without settings, such as convert and the preview. The
-# settings have the same defaults.
-ABSENCE: Final = 14
+# For callers without settings, such as convert and the preview; these are the settings' defaults.
+RESURFACED_AFTER_DAYS: Final = 14
 """Days of absence after which a finding counts as resurfaced, not recurring."""
 
 MAX_GONE: Final = 100
 """Maximum number of findings that are no longer reported and are listed one by one."""
 
 # Every day, it would cost an object a finding; the goal is 0.2 a row (docs/scaling.md).
-REFRESH: Final = 7
+REFRESH_DAYS: Final = 7
 """Days after which OpenCTI is updated about a finding that is still there."""
 
 NAME_DAYS: Final = 7
@@ -85,16 +84,17 @@ class History:
         self,
         feed: ReportFeed,
         day: date,
-        rows: DayRows,
+        rows: IdentifiedRows,
         *,
-        absence: int = ABSENCE,
-        refresh: int = REFRESH,
+        absence: int = RESURFACED_AFTER_DAYS,
+        refresh: int = REFRESH_DAYS,
     ) -> Comparison:
         """Return what is new in a report; nothing is written.
 
         A finding is compared with the last day on which it was seen. A day before all that is known
         of it (a first import goes back in time) is compared with the first day: there it recurs or
-        has changed, as OpenCTI has it already. The newest day gets the same counts again.
+        has changed, as OpenCTI has it already. Compared again after its commit, the newest day
+        gets the same counts.
 
         ``refresh`` is the number of days within which a finding that recurs is due once. The
         findings of a report are due on different days.
@@ -119,7 +119,7 @@ class History:
             gone_findings=which,
         )
 
-    def commit(self, feed: ReportFeed, day: date, rows: DayRows) -> None:
+    def commit(self, feed: ReportFeed, day: date, rows: IdentifiedRows) -> None:
         """Add a report of a day, all of it or nothing; adding it again changes nothing."""
         today = day_number(day)
         # Merging reads on a connection of its own: what it writes must not look known already.
@@ -184,7 +184,7 @@ class _Judge:
         self._refresh = refresh
         self._reports = reports
 
-    def judge(self, found: Reported, known: Known | None) -> None:
+    def judge(self, found: ReportedFinding, known: Known | None) -> None:
         today = self._today
         if known is not None and known[1] == found.states and 0 < today - known[3] <= self._absence:
             # The most frequent case: the same as yesterday. Most of it is there from the start.
@@ -229,8 +229,8 @@ class _Judge:
 
 def _nearest(record: FindingRecord, today: int) -> int:
     """Return the last day before today on which it was seen; else the first one from today on."""
-    before = record.seen_before(today)
-    return before or (today if record.was_seen(today) else record.seen_after(today))
+    before = record.last_day_before(today)
+    return before or (today if record.was_seen(today) else record.first_day_after(today))
 
 
 def _verdict(
@@ -239,7 +239,7 @@ def _verdict(
     # If this day was committed before, and no other day is known, it is as new as it was then.
     if record is None or today == record.first == record.last:
         return NEW
-    before = record.seen_before(today)
+    before = record.last_day_before(today)
     # It was absent only if there were reports without it.
     if before and today - before > absence and any(before < day < today for day in reports):
         return RESURFACED
@@ -275,7 +275,7 @@ class _Lost:
         gone = []
         for _, known in nsmallest(MAX_GONE, self._oldest):
             record = _record(known)
-            text = connection.execute("SELECT text FROM labels WHERE id = ?", (record.label,))
+            text = connection.execute("SELECT text FROM labels WHERE id = ?", (record.what,))
             (label,) = text.fetchone() or ("",)
             first, last = day_of(record.first), day_of(record.last)
             gone.append(GoneFinding(known[0], label, first, last, record.days))
@@ -317,19 +317,19 @@ class _Writer:
         self._rows: list[tuple[object, ...]] = []
         self._names: list[tuple[object, ...]] = []
 
-    def add(self, found: Reported, known: Known | None) -> None:
+    def add(self, found: ReportedFinding, known: Known | None) -> None:
         today = self._today
         record = None if known is None else _record(known)
         after = with_day(record, today, found.states, known_day=self._known_day)
         # An older day does not change the text that describes it.
         if record is None or today >= record.last:
-            after.label = self._labels.number(found.label)
+            after.what = self._labels.number(found.what)
         # A BLOB, because SQLite's integers have 64 bits; as short as it can be.
-        seen = after.seen_days.to_bytes((after.seen_days.bit_length() + 7) // 8, "little")
+        seen = after.seen_bits.to_bytes((after.seen_bits.bit_length() + 7) // 8, "little")
         self._rows.append(
             (
                 *(self._feed, found.key, after.states, after.first, after.last, after.since),
-                *(after.before, after.days, seen, after.label, after.first_states),
+                *(after.before, after.days, seen, after.what, after.first_states),
             )
         )
         if found.name and _name_is_due(record, found, today):
@@ -352,7 +352,7 @@ class _Writer:
         self._names.clear()
 
 
-def _name_is_due(record: FindingRecord | None, found: Reported, today: int) -> bool:
+def _name_is_due(record: FindingRecord | None, found: ReportedFinding, today: int) -> bool:
     """Tell whether a name may be new, or its last day is to be brought up to date."""
     # Host names are part of the state: a new one comes with another state.
     if record is None or record.states != found.states:
@@ -361,9 +361,9 @@ def _name_is_due(record: FindingRecord | None, found: Reported, today: int) -> b
 
 
 def _merge(
-    found: Iterator[Reported],
+    found: Iterator[ReportedFinding],
     known: Iterator[Known],
-    each: Callable[[Reported, Known | None], None],
+    each: Callable[[ReportedFinding, Known | None], None],
     missing: Callable[[Known], None],
 ) -> None:
     """Call ``each`` with each finding of a report and what is known about it.

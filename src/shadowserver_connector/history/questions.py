@@ -15,7 +15,7 @@ _COLUMNS: Final = "feed, key, first, last, since, before, days, label"
 _CVE: Final = re.compile(r"CVE-\d{4}-\d{4,}", re.IGNORECASE)
 
 
-class Entry(NamedTuple):
+class FindingHistory(NamedTuple):
     """One finding over time."""
 
     type: str
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
     """It is in the last report of its type and list."""
 
 
-def findings_about(connection: sqlite3.Connection, term: str) -> Iterator[Entry]:
+def findings_about(connection: sqlite3.Connection, term: str) -> Iterator[FindingHistory]:
     """Yield the findings on an address, a network, a CVE id, a report type, or a name.
 
     A name is a host name that a report gave to an address, or what a finding is of where that is
@@ -61,7 +61,7 @@ def findings_about(connection: sqlite3.Connection, term: str) -> Iterator[Entry]
         yield from _found(connection, [_of(subject) for subject in _subjects(connection, term)])
 
 
-def open_longest(connection: sqlite3.Connection, most: int) -> list[Entry]:
+def open_longest(connection: sqlite3.Connection, most: int) -> list[FindingHistory]:
     """Return the findings that are still reported and were first seen longest ago."""
     query = (
         f"SELECT {_COLUMNS} FROM findings AS f WHERE last = "  # noqa: S608 - no input
@@ -74,7 +74,7 @@ def _found(
     connection: sqlite3.Connection,
     conditions: Iterable[tuple[str, tuple[object, ...]]],
     report_type: str = "",
-) -> Iterator[Entry]:
+) -> Iterator[FindingHistory]:
     feeds = connection.execute("SELECT id, type FROM feeds ORDER BY type, list").fetchall()
     wanted = [number for number, name in feeds if report_type in ("", name)]
     listed = list(conditions)
@@ -90,7 +90,7 @@ def _found(
 
 def _entries(
     connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes, int, int, int, int, int, int]]
-) -> Iterator[Entry]:
+) -> Iterator[FindingHistory]:
     for feed, key, first, last, since, before, days, label in rows:
         subject = key[:-DIGEST_BYTES]
         feed_type, feed_list, newest = connection.execute(
@@ -102,7 +102,7 @@ def _entries(
         names = connection.execute(
             "SELECT name FROM names WHERE subject = ? ORDER BY name", (subject,)
         )
-        yield Entry(
+        yield FindingHistory(
             type=feed_type,
             list=feed_list,
             subject=subject_text(subject),

@@ -60,35 +60,35 @@ class FindingRecord:
     """Last day before that, with another state; 0 if none is known."""
     days: int = 1
     """Number of days on which it was seen."""
-    seen_days: int = 1
+    seen_bits: int = 1
     """Bit n: it was seen n days before the last day."""
-    label: int = 0
+    what: int = 0
     """Number of the text that describes it."""
     first_states: bytes = b""
     """The states on the first day; empty if they are those of the last."""
 
     def states_for(self, day: int) -> bytes:
-        """Return the states that a day is compared with: up to the first day those of that one."""
+        """Return the states to compare a day with: up to the first day its, else the last one's."""
         return self.first_states or self.states if day <= self.first else self.states
 
     def was_seen(self, day: int) -> bool:
         """Tell whether it was seen on a day of the last ``WINDOW`` days."""
-        return 0 <= self.last - day < WINDOW and bool(self.seen_days >> (self.last - day) & 1)
+        return 0 <= self.last - day < WINDOW and bool(self.seen_bits >> (self.last - day) & 1)
 
-    def seen_before(self, day: int) -> int:
+    def last_day_before(self, day: int) -> int:
         """Return the last day before this one on which it was seen; 0 where none is known."""
         if day > self.last:
             return self.last
-        earlier = self.seen_days >> (self.last - day + 1)
+        earlier = self.seen_bits >> (self.last - day + 1)
         if earlier:
             # The number of its lowest bit; bit 0 is the day before.
             return day - (earlier & -earlier).bit_length()
         # Of the days before the window only the first is known.
         return self.first if self.first < day else 0
 
-    def seen_after(self, day: int) -> int:
-        """Return the first day after this one on which it was seen; it is before the last one."""
-        later = self.seen_days & ((1 << min(self.last - day, WINDOW)) - 1)
+    def first_day_after(self, day: int) -> int:
+        """Return the first day after this one, which is before the last, on which it was seen."""
+        later = self.seen_bits & ((1 << min(self.last - day, WINDOW)) - 1)
         return self.last - later.bit_length() + 1
 
 
@@ -133,7 +133,7 @@ def with_day(
 def _later(known: FindingRecord, day: int, states: bytes) -> FindingRecord:
     same = states == known.states
     apart = day - known.last
-    seen = 1 | (known.seen_days << apart & _SEEN if apart < WINDOW else 0)
+    seen = 1 | (known.seen_bits << apart & _SEEN if apart < WINDOW else 0)
     return FindingRecord(
         states,
         known.first,
@@ -142,7 +142,7 @@ def _later(known: FindingRecord, day: int, states: bytes) -> FindingRecord:
         known.before if same else known.last,
         known.days + 1,
         seen,
-        known.label,
+        known.what,
         _unless(states, known.first_states or known.states),
     )
 
@@ -155,10 +155,10 @@ def _same_day(known: FindingRecord, day: int, states: bytes) -> FindingRecord:
         known.first,
         day,
         day if changed else known.since,
-        known.seen_before(day) if changed else known.before,
+        known.last_day_before(day) if changed else known.before,
         known.days,
-        known.seen_days,
-        known.label,
+        known.seen_bits,
+        known.what,
         b"" if known.first == day else _unless(together, known.first_states or known.states),
     )
 
@@ -173,7 +173,7 @@ def _earlier(known: FindingRecord, day: int, states: bytes, known_day: bool) -> 
         # Not past a day on which the state was another.
         since = day if before < day < since else since
     elif day >= since:
-        since, before = known.seen_after(day), day
+        since, before = known.first_day_after(day), day
     else:
         before = max(before, day)
     on_first = known.first_states or known.states
@@ -188,8 +188,8 @@ def _earlier(known: FindingRecord, day: int, states: bytes, known_day: bool) -> 
         since,
         before,
         known.days + (not counted),
-        known.seen_days | (1 << apart if apart < WINDOW else 0),
-        known.label,
+        known.seen_bits | (1 << apart if apart < WINDOW else 0),
+        known.what,
         _unless(known.states, on_first),
     )
 

@@ -12,7 +12,7 @@ NotesMode = Literal["auto", "finding", "host", "none"]
 Repeats = Literal["refer", "skip", "all"]
 
 NEEDED: Final = "needed"
-"""Instead of a relationship type: those of every type that nothing else in a row expresses."""
+"""Stands for the relationships, of whatever type, that nothing else in a row expresses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, RowObjects
-from shadowserver_connector.mapping.objects.threats import RowLabels
+from shadowserver_connector.mapping.objects.threats_and_labels import RowLabels
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, NoteWriter, Row
 from shadowserver_connector.report.anomalies import Anomalies
@@ -97,9 +97,9 @@ class RowMapper:
         self._known_from_later = (
             b"" if sends_all or comparison is None else comparison.known_from_later
         )
-        self._moving = plan.moving
+        self._volatile_places = plan.volatile_places
         self._anomalies = anomalies
-        self._end = plan.context.end
+        self._too_late = plan.context.too_late
         self._cache = plan.context.cache_budget.new_cache(_REMEMBERED)
         self._known: dict[tuple[RowObjects, ...], RowObjects] = self._cache.known
         self._creates = plan.context.rules.creates
@@ -118,7 +118,7 @@ class RowMapper:
             at += note.rows
             self._add_note(finding, note, some[0] if len(some) == 1 else _facts_of_all(some))
             for labels in dict.fromkeys([one.labels for one in some]):
-                finding.tags.append(((note.id,), labels))
+                finding.labels.append(((note.id,), labels))
         return finding
 
     def _add_note(self, finding: FindingObjects, note: NoteText, about: _RowFacts) -> None:
@@ -126,11 +126,11 @@ class RowMapper:
             note.id, note.abstract, note.text, about.time, about.noted, note.rows
         )
         # A first import goes from the newest day back: an older text must not replace a newer one.
-        draft.recurs = about.recurs or about.keeps_note
+        draft.already_sent = about.recurs or about.keeps_note
         if self._shown.get(note.severity, 0) > 0:
             self._shown[note.severity] -= 1
             draft.attached = True
-        if draft.recurs:
+        if draft.already_sent:
             # OpenCTI has this Note. It is not sent again, so that it cannot name today's Report and
             # Case: they name it.
             draft.attached, draft.contained = False, draft.attached
@@ -148,34 +148,38 @@ class RowMapper:
         known_recurs = False
         for number, row, times in rows:
             recurs = bool(self._verdicts) and self._verdicts[number - 1] == RECURRING
-            stable = self._parts(self._without_moving(row)) if self._moving else self._parts(row)
-            part = stable if recurs or not self._moving else self._parts(row)
+            stable = (
+                self._parts(self._without_volatile(row))
+                if self._volatile_places
+                else self._parts(row)
+            )
+            part = stable if recurs or not self._volatile_places else self._parts(row)
             labels = plan.labels.of(row)
             # Rows of one host usually become the same objects: these are not added again.
             if part is not known or labels is not known_labels or recurs is not known_recurs:
                 _update(finding.objects, part)
                 if self._verdicts:
-                    (finding.recurring if recurs else sent).update(part.objects)
-                finding.tags.append((part.tagged, labels.lasting))
+                    (finding.already_sent if recurs else sent).update(part.objects)
+                finding.labels.append((part.tagged, labels.lasting))
                 if part.labelled:
-                    finding.tags.append((part.labelled, plan.labels.base))
+                    finding.labels.append((part.labelled, plan.labels.base))
                 if part.indicators:
-                    finding.tags.append((part.indicators, labels.all))
+                    finding.labels.append((part.indicators, labels.all))
                 known, known_labels, known_recurs = part, labels, recurs
             if recurs and part.indicators and self._update_due[number - 1]:
                 # An Indicator expires unless it is sent again in time.
                 sent.update(part.indicators)
             bad = part.bad
             # A client has another source port every day: OpenCTI would collect a traffic for each.
-            if traffic is not None and not (recurs and plan.traffic_moves):
+            if traffic is not None and not (recurs and plan.traffic_is_volatile):
                 seen, wrong = traffic.build(row, part.addresses)
                 if seen is not None:
                     finding.objects[seen.id] = seen
                     if self._verdicts:
-                        (finding.recurring if recurs else sent).add(seen.id)
-                    finding.tags.append(((seen.id,), labels.lasting))
+                        (finding.already_sent if recurs else sent).add(seen.id)
+                    finding.labels.append(((seen.id,), labels.lasting))
                 bad += wrong
-            for at, reader in plan.unused:
+            for at, reader in plan.only_checked:
                 reading = reader.read(row[at])
                 if reading.bad:
                     bad += ((reader.name, reading.bad, reading.times),)
@@ -195,12 +199,12 @@ class RowMapper:
             later = bool(self._known_from_later) and self._known_from_later[number - 1] == 1
             added.append(_RowFacts(time, labels.all, part.noted, recurs, later))
         # What a new row has in common with a recurring one is sent with the new one.
-        finding.recurring -= sent
+        finding.already_sent -= sent
         return added
 
-    def _without_moving(self, row: Row) -> Row:
+    def _without_volatile(self, row: Row) -> Row:
         stable = row.copy()
-        for at in self._moving:
+        for at in self._volatile_places:
             stable[at] = ""
         return stable
 
@@ -305,7 +309,7 @@ class RowMapper:
         if at is None:
             return None
         try:
-            return parse_seen(row[at].strip(), self._end)
+            return parse_seen(row[at].strip(), self._too_late)
         except ValueError as error:
             column = self._plan.columns[at]
             if not is_empty(column.role, row[at]):

@@ -3,7 +3,7 @@
 drop_folder        the drop folder: report files that arrive by mail, imported once and moved away
 drop_folder_files  dropped files: told apart from links and incomplete ones, read as reports, moved
                    away
-imports            files on disk and past days, imported into OpenCTI by hand; originals, into an
+manual_imports     files on disk and past days, imported into OpenCTI by hand; originals, into an
                    archive
 metrics            Prometheus metrics of events, served next to those of pycti on the same port
 reachability       whether both sides answer, take the credentials, and agree with this machine's

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from shadowserver_connector.connector.day import ImportContext
+from shadowserver_connector.connector.day_import import ImportContext
 from shadowserver_connector.connector.events import FileProcessed, ReportSkipped
 from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
@@ -24,7 +24,7 @@ from shadowserver_connector.operations.drop_folder_files import (
     signature_of,
     temporary_subfolder,
 )
-from shadowserver_connector.pipeline.batch import release
+from shadowserver_connector.pipeline.batch import delete_if_unpacked
 from shadowserver_connector.pipeline.conversion_retries import (
     retrying_until_cluster_is_back,
     retrying_while_disk_full,
@@ -32,7 +32,7 @@ from shadowserver_connector.pipeline.conversion_retries import (
 from shadowserver_connector.pipeline.conversions_ahead import Conversions, beginning_ahead
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.wording import shown_path
-from shadowserver_connector.state.imported import are_bytes_known
+from shadowserver_connector.state.state import are_bytes_known
 
 # As often as `run_for_ever` polls.
 POLL_INTERVAL: Final = 10.0
@@ -104,7 +104,7 @@ class DropFolder:
                 self._import_found(importer, found, work)
 
     def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
-        if isinstance(found, DroppedReport) and not found.problem and self._is_new(found):
+        if isinstance(found, DroppedReport) and not found.reason and self._is_new(found):
             conversions.begin(*found.job, self._context.setup.options)
 
     def _import_found(
@@ -126,7 +126,7 @@ class DropFolder:
                 reason, problem = None, _reason(error)
             finally:
                 # One at a time: an archive may unpack to more than the disk can hold.
-                release(each.job[0], work)
+                delete_if_unpacked(each.job[0], work)
             if reason:
                 reasons[reason] = None
 
@@ -181,8 +181,8 @@ class DropFolder:
             )
             self._context.observe(ReportSkipped(info.file))
             return None
-        if found.problem:
-            return found.problem
+        if found.reason:
+            return found.reason
         result = importer.import_report(info, partial(ObtainedFile, path, found.sha256))
         return result.reason if isinstance(result, Failure) else None
 
@@ -192,7 +192,7 @@ class DropFolder:
         # By type alone: a file may not tell the name of its list.
         settings, report_type = self._context.settings, found.job[1].type
         chosen = not settings.report_types or report_type in settings.report_types
-        return bool(found.problem) or (chosen and report_type not in settings.exclude_types)
+        return bool(found.reason) or (chosen and report_type not in settings.exclude_types)
 
     def _report_result(self, path: Path, reasons: list[str]) -> None:
         log = self._context.log

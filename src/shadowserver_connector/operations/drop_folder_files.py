@@ -55,7 +55,7 @@ class DroppedReport(NamedTuple):
 
     job: Job
     sha256: str
-    problem: str
+    reason: str
     """Why type or day are unknown, in one line; empty if both are known."""
 
 

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from shadowserver_connector.connector.day import utc_now
+from shadowserver_connector.connector.day_import import utc_now
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
     Event,
@@ -37,7 +37,7 @@ _Gauge = tuple[str, str, float | None]
 """Name, help text, and value or ``None`` while that is unknown."""
 
 
-def serve_on(host: str) -> None:
+def bind_pycti_metrics(host: str) -> None:
     """Make pycti serve metrics on one address; pycti itself has a setting for the port only."""
     # Not at the top: pycti reads some of its settings when it is imported.
     from pycti.connector import opencti_metric_handler as pycti
@@ -86,7 +86,7 @@ class Metrics:
                 self._reports.labels("skipped").inc()
             case ReportFailed():
                 self._reports.labels("failed").inc()
-                self._failures.labels(event.cause).inc()
+                self._failures.labels(event.error_kind).inc()
             case ReportsRefused():
                 self._reports.labels("refused").inc(len(event.files))
             case DaysGivenUp():
@@ -208,7 +208,7 @@ class StatusMetrics(Collector):
         )
 
 
-def serve_status(status: Callable[[], Status], folder: Path, floor: int) -> None:
+def register_status_metrics(status: Callable[[], Status], folder: Path, floor: int) -> None:
     """Have pycti serve the status as well."""
     REGISTRY.register(StatusMetrics(status, folder, floor))
 

@@ -24,10 +24,10 @@ from shadowserver_connector.api.connection import (
     tls_context,
 )
 from shadowserver_connector.connector.helper import (
-    connect,
     pycti_advice,
     pycti_version,
     refusal_of_registration,
+    register,
     version_error,
 )
 from shadowserver_connector.errors import (
@@ -165,7 +165,7 @@ def register_silently(loaded: LoadedSettings, log: Logger) -> tuple[Any, Waiter]
     """
     reach_opencti(loaded.settings)
     waiter = Waiter(threading.Event(), log)
-    return connect(_silent(loaded), waiter), waiter
+    return register(_silent(loaded), waiter), waiter
 
 
 def _silent(loaded: LoadedSettings) -> LoadedSettings:

@@ -243,7 +243,7 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
     return {**one, **{key: one.get(key, 0) + other[key] for key in other}}
 
 
-def verdict(status: Status, now: datetime) -> str:
+def health_line(status: Status, now: datetime) -> str:
     """Return the line by which status, health check and metrics judge.
 
     ``OK``, or ``NOT OK`` with the first of the `problems`.

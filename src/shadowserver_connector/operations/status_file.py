@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-from shadowserver_connector.connector.day import utc_now
+from shadowserver_connector.connector.day_import import utc_now
 from shadowserver_connector.connector.events import Event, Observe, RunEnded, RunStarted
 from shadowserver_connector.errors import (
     SHADOWSERVER_AWAY,
@@ -147,7 +147,7 @@ class StatusWriter:
             self._write()
 
     @property
-    def failed(self) -> bool:
+    def any_import_failed(self) -> bool:
         """Whether a report of the last run, or a file of the drop folder, could not be imported."""
         status = self._status
         own = status.last is not None and status.last.started >= status.started

@@ -15,7 +15,7 @@ from typing import Final
 
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
-from shadowserver_connector.state.imported import report_digest
+from shadowserver_connector.state.state import listing_digest
 
 SUMS: Final = "SHA256SUMS"
 _REPORTS: Final = ".reports"
@@ -31,7 +31,7 @@ def day_folder(archive: Path, report: ReportInfo) -> Path:
 def is_archived(archive: Path, report: ReportInfo) -> bool:
     """Tell whether the file of a report as listed, under this id, is in the archive."""
     folder = day_folder(archive, report)
-    wanted = report_digest(report)
+    wanted = listing_digest(report)
     # Somebody may have removed the file since: then it has to be fetched again.
     return any(
         digest == wanted and name and (folder / name).is_file()
@@ -53,7 +53,7 @@ def archive_file(archive: Path, report: ReportInfo, path: Path, sha256: str) -> 
     _note(folder / SUMS, f"{sha256}  {target.name}")
     # Last, because what is listed here is not fetched again; and a digest, because a report's id
     # opens the file without credentials.
-    _note(folder / _REPORTS, f"{report_digest(report)}  {target.name}")
+    _note(folder / _REPORTS, f"{listing_digest(report)}  {target.name}")
     return target
 
 

@@ -37,7 +37,7 @@ from shadowserver_connector.report.info import (
 )
 from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
-from shadowserver_connector.report.wording import unreadable
+from shadowserver_connector.report.wording import unreadable_error
 from shadowserver_connector.sink.directory import write_report
 from shadowserver_connector.temporary import temporary_folder
 
@@ -54,13 +54,13 @@ def job_of(file: ReportFile) -> Job:
 
     Raises ``ReportUnreadableError`` or ``NotReadyError`` if neither does.
     """
-    known = load_catalogue().current_type_names
+    known = load_catalogue().current_name_of_type
     name = _name_with_type(file, known)
     try:
         # `name` may be made of the archive's, and lack the day that the file's own name has.
         day = day_in_name(name) or day_in_name(file.name) or _first_day(file.path, file.name)
     except OSError as error:
-        raise unreadable(file.shown_path, error) from error
+        raise unreadable_error(file.shown_path, error) from error
     return file.path, info_from_filename(name, known, day)
 
 
@@ -69,7 +69,7 @@ def _name_with_type(file: ReportFile, known: Mapping[str, str]) -> str:
     if not file.archive or type_in_name(file.name, known) or not type_in_name(file.archive, known):
         return file.name
     stem = without_extension(file.archive)
-    return f"{stem}.csv" if file.is_alone else f"{stem}-{file.name}"
+    return f"{stem}.csv" if file.is_only_member else f"{stem}-{file.name}"
 
 
 def _first_day(path: Path, name: str) -> date | None:
@@ -96,7 +96,7 @@ def jobs_in(
             failed(unread(file.shown_path, error))
 
 
-def release(path: Path, workdir: Path) -> None:
+def delete_if_unpacked(path: Path, workdir: Path) -> None:
     """Delete a report's file if it was unpacked into ``workdir``."""
     if path.is_relative_to(workdir):
         path.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ def convert_all(
                 # The workers are on this machine, and write the folders themselves.
                 return executor.submit(_convert_into, out, options, job, compare(job)).result
             conversion = submit_conversion(executor, *job, options, spool, compare(job))
-            return lambda: write_report(out, *job, conversion.result().replay)
+            return lambda: write_report(out, *job, conversion.result().emit_and_delete)
 
         def has_room() -> bool:
             return spool is None or has_room_ahead(spool)

@@ -32,8 +32,8 @@ def in_order(
     """Yield each item with what ``start`` returned for it, in the order of ``items``.
 
     At most ``ahead`` items are started beyond the one that was yielded last. While ``has_room``
-    returns false, none is started before its turn. It is an item's turn if no other that was
-    started waits to be yielded; ``await_room`` is called before that one starts. If any of these
+    returns false, none is started before its turn. Once all started items are yielded, it is the
+    next one's turn: ``await_room`` is called, and it starts in any case. If any of these
     calls raises an error, the items started before are yielded first; then the error is raised, and
     nothing follows.
     """
@@ -68,10 +68,10 @@ def has_room_ahead(folder: Path) -> bool:
     ahead must not take the room of the item whose turn it is.
     """
     free = shutil.disk_usage(folder).free
-    return bytes_below(folder) < MAX_BYTES_AHEAD <= free
+    return folder_bytes(folder) < MAX_BYTES_AHEAD <= free
 
 
-def bytes_below(folder: Path, but: Container[str] = ()) -> int:
+def folder_bytes(folder: Path, but: Container[str] = ()) -> int:
     """Return the bytes of all files in a folder and its subfolders.
 
     ``but`` has the paths of subfolders that do not count.

@@ -38,15 +38,15 @@ from shadowserver_connector.temporary import as_block, read_blocks, temporary_fo
 _COMPRESSION_LEVEL: Final = 1
 """zlib's fastest: STIX and reports are so repetitive that a fraction of their size is left."""
 
-# Marks the id of an object that recurs.
-_RECURS: Final = "="
+# Marks the id of an object that was sent already.
+_ALREADY_SENT: Final = "="
 
 
 def pack(chunk: Chunk) -> bytes:
     """Return a chunk as bytes."""
     lines = [b"%d %d" % (chunk.rows, chunk.has_comparison)]
     for encoded in chunk.objects:
-        recurs = _RECURS if encoded.id in chunk.recurring else ""
+        recurs = _ALREADY_SENT if encoded.id in chunk.already_sent else ""
         # JSON has no line breaks of its own.
         lines += ((recurs + encoded.id).encode(), encoded.json)
     return zlib.compress(b"\n".join(lines), _COMPRESSION_LEVEL)
@@ -57,13 +57,13 @@ def unpack(packed: bytes) -> Chunk:
     numbers, *lines = zlib.decompress(packed).split(b"\n")
     rows, has_comparison = map(int, numbers.split())
     names = [line.decode() for line in lines[::2]]
-    ids = [name.removeprefix(_RECURS) for name in names]
+    ids = [name.removeprefix(_ALREADY_SENT) for name in names]
     objects = tuple(map(ChunkObject, ids, lines[1::2]))
-    recurring = frozenset(each for each, name in zip(ids, names, strict=True) if each != name)
-    return Chunk(objects, rows, recurring, bool(has_comparison))
+    already_sent = frozenset(each for each, name in zip(ids, names, strict=True) if each != name)
+    return Chunk(objects, rows, already_sent, bool(has_comparison))
 
 
-def read_spool(path: Path) -> Iterator[Chunk]:
+def read_chunks(path: Path) -> Iterator[Chunk]:
     """Yield the chunks of a file, in order, one at a time."""
     with path.open("rb") as file:
         yield from map(unpack, read_blocks(file))
@@ -78,15 +78,15 @@ class Conversion:
     """A report converted, its chunks in a file on this machine."""
 
     outcome: Outcome
-    path: Path
+    chunks_path: Path
 
-    def replay(self, emit: Callable[[Chunk], None]) -> Outcome:
+    def emit_and_delete(self, emit: Callable[[Chunk], None]) -> Outcome:
         """Pass the chunks to ``emit``, in order, and delete the file, even if that fails."""
         try:
-            for chunk in read_spool(self.path):
+            for chunk in read_chunks(self.chunks_path):
                 emit(chunk)
         finally:
-            self.path.unlink()
+            self.chunks_path.unlink()
         return self.outcome
 
 
@@ -250,7 +250,7 @@ class Conversions:
             if is_disk_full(error):
                 return convert_report(path, info, options, emit, comparison)
             raise
-        return conversion.replay(emit)
+        return conversion.emit_and_delete(emit)
 
     def starting_after(self, download: Download, options: Options) -> Download:
         """Return a download that starts to convert the file when it is there."""
@@ -276,8 +276,8 @@ def beginning_ahead(
 ) -> Iterator[Item]:
     """Yield items in their order, with ``begin`` called ahead for the next ones.
 
-    Ahead means for twice as many reports, of ``items_each`` items, as the executor converts at the
-    same time, and only while ``folder`` has room for them.
+    Up to twice as many reports are begun as the executor converts at the same time, each of
+    ``items_each`` items, and only while ``folder`` has room for them.
     """
     # Twice, so that whoever finishes before its turn finds the next report waiting.
     most = 2 * capacity(executor) * items_each

@@ -23,13 +23,13 @@ from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.objects.context import ConversionContext, RelationshipRules
+from shadowserver_connector.mapping.objects.encoders import Encoders
 from shadowserver_connector.mapping.objects.report_and_case import (
     ReportContainers,
     case_name,
     publication_time,
     report_name,
 )
-from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.objects.traffic import joins_parties
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
@@ -51,19 +51,19 @@ from shadowserver_connector.mapping.texts.notes import (
 )
 from shadowserver_connector.mapping.texts.report_text import ReportFacts, case_text, report_text
 from shadowserver_connector.memory_limits import MIB
-from shadowserver_connector.pipeline.external_sort import HostSort, open_host_sort
+from shadowserver_connector.pipeline.external_sort import RowSort, open_row_sort
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
 from shadowserver_connector.report.table import Table, open_table
-from shadowserver_connector.report.table_copy import CopiedTable, open_copy
+from shadowserver_connector.report.table_copy import TableCopyReader, open_copy
 from shadowserver_connector.stix import observables, shared_objects
 from shadowserver_connector.stix.shared_objects import TLP, Origin, tlp_marking
 
 Convert = Callable[[Path, ReportInfo, Options, Callable[[Chunk], None]], Outcome]
 """A function with the arguments and the result of ``convert_report``."""
 
-THRESHOLD: Final = 200_000
+GC_THRESHOLD: Final = 200_000
 """New containers between two garbage collections; Python's default is 700."""
 
 
@@ -75,7 +75,7 @@ def relaxed_garbage_collection() -> Iterator[None]:
     frees nothing, and costs time when rows are wide. Reference counts free finished objects.
     """
     before = gc.get_threshold()
-    gc.set_threshold(THRESHOLD, *before[1:])
+    gc.set_threshold(GC_THRESHOLD, *before[1:])
     try:
         yield
     finally:
@@ -90,7 +90,7 @@ form with each: with ten, a page takes about a third longer than with five; with
 60, it does not open. The other Notes are on the pages of what they are about.
 """
 
-FINDING_ROWS: Final = 16
+ROWS_AT_ONCE: Final = 16
 """Rows that are converted together if each has its own Note, or none."""
 _ROOMY: Final = 500
 
@@ -128,7 +128,7 @@ def convert_report(
     with (
         relaxed_garbage_collection(),
         _table(path, anomalies, comparison) as table,
-        open_host_sort() as rows,
+        open_row_sort() as rows,
     ):
         plan = compile_for(table.header, info, options)
         if not plan.context.report_type.known:
@@ -140,17 +140,17 @@ def convert_report(
             wanted = _without_recurring(wanted, comparison, statistics)
         # The only pass over the file's rows: each chunk carries what needs the counts of them all.
         rows.fill(wanted, _key_reader(plan), table.text_of)
-        statistics.repeated = statistics.wanted - statistics.skipped - rows.distinct()
+        statistics.duplicates = statistics.wanted - statistics.skipped - rows.distinct()
         containers = _containers(info, plan, statistics, facts, anomalies, history)
         artifact = _artifact(path, info, facts, plan)
         builder = _builder(
-            artifact, containers, _marking_recurring(comparison, containers, tally.emit)
+            artifact, containers, _marking_already_sent(comparison, containers, tally.emit)
         )
         for finding in _findings(rows, plan, statistics, anomalies, comparison, info):
             if left_out := builder.add(finding):
                 anomalies.add(TOO_LARGE, 0, times=left_out)
         builder.close()
-    merged = statistics.repeated + builder.repeated_rows
+    merged = statistics.duplicates + builder.repeated_rows
     return Outcome(
         info=info,
         severity=statistics.highest,
@@ -174,14 +174,14 @@ def convert_report(
 
 def _table(
     path: Path, anomalies: Anomalies, comparison: Comparison | None
-) -> AbstractContextManager[Table | CopiedTable]:
+) -> AbstractContextManager[Table | TableCopyReader]:
     """Open the table, or its copy, which gives the same rows and anomalies."""
     copy = None if comparison is None else comparison.table
     return open_table(path, anomalies) if copy is None else open_copy(copy, anomalies)
 
 
-def _rows(table: Table | CopiedTable, plan: Plan) -> Iterator[NumberedRow]:
-    """Return the rows for the first pass; of those of a copy, the cells behind are not split."""
+def _rows(table: Table | TableCopyReader, plan: Plan) -> Iterator[NumberedRow]:
+    """Return the rows for the first pass; a copy's are split only up to the last cell it reads."""
     if isinstance(table, Table):
         return table.rows()
     by_finding = plan.context.options.notes == "finding"
@@ -209,8 +209,8 @@ class _Tally:
 
     def emit(self, chunk: Chunk) -> None:
         self.chunks += 1
-        self.objects.update(chunk.types(chunk.recurring))
-        self.referred += len(chunk.recurring)
+        self.objects.update(chunk.types(chunk.already_sent))
+        self.referred += len(chunk.already_sent)
         self._emit(chunk)
 
 
@@ -301,7 +301,7 @@ def _artifact(
     return serialise(stix)
 
 
-def _marking_recurring(
+def _marking_already_sent(
     comparison: Comparison | None, containers: ReportContainers, emit: Callable[[Chunk], None]
 ) -> Callable[[Chunk], None]:
     """Return what passes on chunks, marked with what an earlier report has brought to OpenCTI."""
@@ -311,7 +311,7 @@ def _marking_recurring(
     sent = [each.id for each in containers.preamble] if comparison.previous_day else []
 
     def mark(chunk: Chunk) -> None:
-        emit(replace(chunk, has_comparison=True, recurring=chunk.recurring.union(sent)))
+        emit(replace(chunk, has_comparison=True, already_sent=chunk.already_sent.union(sent)))
 
     return mark
 
@@ -341,7 +341,7 @@ def _builder(
 
 
 def _findings(
-    rows: HostSort,
+    rows: RowSort,
     plan: Plan,
     statistics: RowStatistics,
     anomalies: Anomalies,
@@ -357,7 +357,7 @@ def _findings(
     )
     # In each mode the rows of a host are next to each other. So the objects that they share are in
     # one chunk, and need not be sent again with another.
-    groups = rows.by_host(HOST_ROWS) if by_subject else rows.in_groups(_rows_at_once(plan))
+    groups = rows.by_key(HOST_ROWS) if by_subject else rows.in_groups(_rows_at_once(plan))
     texts = _note_texts(plan, comparison, info)
     return (mapper.finding(group, texts) for group in groups)
 
@@ -409,4 +409,4 @@ def _rows_at_once(plan: Plan) -> int:
         and options.report_max_refs >= _ROOMY
         and options.chunk_bytes >= MIB
     )
-    return FINDING_ROWS if roomy else 1
+    return ROWS_AT_ONCE if roomy else 1

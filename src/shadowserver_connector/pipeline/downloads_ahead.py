@@ -14,7 +14,12 @@ from typing import NamedTuple
 
 from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.errors import RetriableError, SkippableError
-from shadowserver_connector.pipeline.bounds import MAX_BYTES_AHEAD, DiskFloor, bytes_below, in_order
+from shadowserver_connector.pipeline.bounds import (
+    MAX_BYTES_AHEAD,
+    DiskFloor,
+    folder_bytes,
+    in_order,
+)
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 
@@ -22,13 +27,13 @@ Download = Callable[[ReportInfo, Path, Claim], Downloaded]
 """As ``ReportsApi.download``."""
 
 
-class Fetched(NamedTuple):
+class Downloading(NamedTuple):
     """A report with its download, in progress or done."""
 
     report: ReportInfo
     folder: Path
     """Where the file is or will be, in a folder of its own; whoever takes the report deletes it."""
-    download: Future[Downloaded]
+    downloaded: Future[Downloaded]
 
 
 def downloads(
@@ -40,24 +45,24 @@ def downloads(
     floor: DiskFloor | None = None,
     below_floor: Callable[[DiskFloor], None] = DiskFloor.wait,
     max_bytes: int = MAX_BYTES_AHEAD,
-) -> Iterator[Fetched]:
+) -> Iterator[Downloading]:
     """Yield the reports in order, downloading up to ``threads`` of them at the same time.
 
     A download ahead that would take ``folder`` beyond ``max_bytes``, whatever else is in there, is
-    given up and begun again later; the one that was yielded last may be of any size. Below
-    ``floor`` none is begun, and none begun again except the one that is yielded. First what is on
-    disk is yielded; then ``below_floor`` is called, which waits or raises. When the iterator is
-    closed, downloads under way are abandoned without waiting for them.
+    put off and begun again later; the one that was yielded last may be of any size. Below ``floor``
+    no download begins, but for one that was put off and is yielded next. Once all that are on disk
+    are yielded, ``below_floor`` is called, which waits or raises. When the iterator is closed,
+    downloads under way are abandoned without waiting for them.
     """
     ahead = BoundedDownloads(download, folder, threads=threads, max_bytes=max_bytes)
 
-    def begin(numbered: tuple[int, ReportInfo]) -> Fetched:
+    def begin(numbered: tuple[int, ReportInfo]) -> Downloading:
         number, report = numbered
         # Numbered, because two reports may have one file name.
         own = folder / f"{report.day}-{number}"
         # An abandoned download of an earlier run may have ended here.
         shutil.rmtree(own, ignore_errors=True)
-        return Fetched(report, own, ahead.begin(report, own))
+        return Downloading(report, own, ahead.begin(report, own))
 
     def is_above_floor() -> bool:
         return floor is None or floor.has_room()
@@ -67,33 +72,33 @@ def downloads(
             below_floor(floor)
 
     try:
-        for _, fetched in in_order(
+        for _, downloading in in_order(
             begin,
             enumerate(reports),
             ahead=threads,
             has_room=lambda: is_above_floor() and ahead.has_room(),
             await_room=await_room,
         ):
-            ahead.take_turn(fetched.folder, resume=is_above_floor())
-            yield fetched
+            ahead.take_turn(downloading.folder, resume=is_above_floor())
+            yield downloading
     finally:
         ahead.close()
 
 
 def completed_downloads(
-    fetched: Iterable[Fetched], failed: Callable[[Failure], None]
+    downloading: Iterable[Downloading], failed: Callable[[Failure], None]
 ) -> Iterator[tuple[Downloaded, ReportInfo]]:
     """Yield the reports whose file is there; those that fail are passed to ``failed``."""
-    for report, _, download in fetched:
+    for report, _, future in downloading:
         try:
-            downloaded = download.result()
+            downloaded = future.result()
         except (RetriableError, SkippableError) as error:
             failed(Failure(report, str(error)))
         else:
             yield downloaded, report
 
 
-class GivenUpError(Exception):
+class PutOffError(Exception):
     """There is no room for a download ahead of its turn; never leaves this module."""
 
 
@@ -122,11 +127,11 @@ class BoundedDownloads:
         self._lock = Lock()
         self._turn = ""
         self._claims: dict[str, int] = {}
-        self._given_up: list[_Begun] = []
+        self._put_off: list[_Begun] = []
 
     def begin(self, report: ReportInfo, folder: Path) -> Future[Downloaded]:
         """Start a download into a folder of its own inside the common one."""
-        # Absolute, as text: `bytes_below` compares it with the folders that it finds.
+        # Absolute, as text: `folder_bytes` compares it with the folders that it finds.
         begun = _Begun(report, os.path.abspath(folder))
         self._pool.submit(self._run, begun)
         return begun.future
@@ -134,7 +139,7 @@ class BoundedDownloads:
     def has_room(self) -> bool:
         """Tell whether another one may be started: none was cancelled, and there is room."""
         with self._lock:
-            return not self._given_up and self._bytes_taken() < self._max_bytes
+            return not self._put_off and self._bytes_taken() < self._max_bytes
 
     def take_turn(self, folder: Path, *, resume: bool) -> None:
         """Let the download into a folder have any size, and begin it again if it was given up.
@@ -146,10 +151,10 @@ class BoundedDownloads:
         with self._lock:
             self._turn = os.path.abspath(folder)
             # The one whose turn it is comes first: its bytes count before any other is begun.
-            for begun in sorted(self._given_up, key=lambda each: each.folder != self._turn):
+            for begun in sorted(self._put_off, key=lambda each: each.folder != self._turn):
                 fits = resume and self._bytes_taken() + begun.needs <= self._max_bytes
                 if fits or begun.folder == self._turn:
-                    self._given_up.remove(begun)
+                    self._put_off.remove(begun)
                     self._claims[begun.folder] = begun.needs
                     self._pool.submit(self._run, begun)
 
@@ -164,7 +169,7 @@ class BoundedDownloads:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 downloaded = self._download(begun.report, folder, partial(self._claim, begun))
-            except GivenUpError:
+            except PutOffError:
                 if self._is_put_off(begun):
                     return
             except BaseException as error:  # it belongs to whoever waits for the file
@@ -184,7 +189,7 @@ class BoundedDownloads:
             is_in_turn = begun.folder == self._turn
             if not is_in_turn and self._bytes_taken() - claimed + size > self._max_bytes:
                 begun.needs = size
-                raise GivenUpError
+                raise PutOffError
             self._claims[begun.folder] = size
 
     def _unclaim(self, begun: _Begun) -> None:
@@ -197,9 +202,9 @@ class BoundedDownloads:
             self._claims.pop(begun.folder, None)
             if begun.folder == self._turn:
                 return False
-            self._given_up.append(begun)
+            self._put_off.append(begun)
             return True
 
     def _bytes_taken(self) -> int:
         # Those in progress have no more on disk than they claimed.
-        return sum(self._claims.values()) + bytes_below(self._folder, but=self._claims)
+        return sum(self._claims.values()) + folder_bytes(self._folder, but=self._claims)

@@ -169,8 +169,8 @@ GROUP_BYTES: Final = 256 * 1024
 _BLOCK_ROWS: Final = 1_000
 
 
-class HostSort:
-    """Rows that can be read again host by host; `open_host_sort` creates one.
+class RowSort:
+    """Rows that can be read again host by host; `open_row_sort` creates one.
 
     Each method raises ``OSError`` if the disk fails or is full.
     """
@@ -186,7 +186,7 @@ class HostSort:
     def fill(
         self,
         rows: Iterable[NumberedRow],
-        host_of: Callable[[int, list[str]], str],
+        key_of: Callable[[int, list[str]], str],
         text_of: Callable[[list[str]], str] = BETWEEN.join,
     ) -> None:
         """Take all rows, in order of their numbers; to be called once.
@@ -200,7 +200,7 @@ class HostSort:
         size = 0
         for number, row in rows:
             # Nothing sorts before the separator, so texts have the order of their lists of cells.
-            text = host_of(number, row) + BETWEEN + text_of(row)
+            text = key_of(number, row) + BETWEEN + text_of(row)
             if text in numbers:
                 times[text] = times.get(text, 1) + 1
                 continue
@@ -218,7 +218,7 @@ class HostSort:
         """Return how many rows there are, those that are equal cell by cell counted once."""
         return self._file.items if self._file else len(self._numbers)
 
-    def by_host(self, most: int) -> Iterator[list[CountedRow]]:
+    def by_key(self, most: int) -> Iterator[list[CountedRow]]:
         """Yield the rows of each host together, hosts and their rows in order of their text.
 
         A group has at most ``most`` rows, and fewer where their cells are long; a host with more
@@ -260,13 +260,13 @@ class HostSort:
 
 
 @contextmanager
-def open_host_sort(memory: int = SORT_BYTES) -> Iterator[HostSort]:
+def open_row_sort(memory: int = SORT_BYTES) -> Iterator[RowSort]:
     """Create an empty sort; what does not fit into ``memory`` bytes goes to disk.
 
     Its files are in a folder of their own in the temporary folder, removed at the end.
     """
     with ExitStack() as stack:
-        yield HostSort(memory, stack)
+        yield RowSort(memory, stack)
 
 
 def _by_host(blocks: Iterable[list[Item]], most: int) -> Iterator[list[CountedRow]]:

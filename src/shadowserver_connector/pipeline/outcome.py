@@ -21,7 +21,7 @@ class Failure:
     """One line, without secrets."""
     times: int = 1
     """Consecutive failures, this one included."""
-    cause: str = ""
+    error_kind: str = ""
     """Name of the kind of error, where it was met while the report was imported."""
 
 

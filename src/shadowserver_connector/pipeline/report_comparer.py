@@ -14,8 +14,8 @@ from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import HistoryDamagedError
 from shadowserver_connector.history.comparison import Comparison, ReportFeed
-from shadowserver_connector.history.day_rows import DayRows, open_day_rows
-from shadowserver_connector.history.history import ABSENCE, REFRESH, History
+from shadowserver_connector.history.history import REFRESH_DAYS, RESURFACED_AFTER_DAYS, History
+from shadowserver_connector.history.identified_rows import IdentifiedRows, open_identified_rows
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
@@ -33,7 +33,7 @@ class _ComparedReport(NamedTuple):
     """A report that waits for its delivery."""
 
     info: ReportInfo
-    rows: DayRows
+    rows: IdentifiedRows
     table: TableCopy | None
     stack: ExitStack
     """Closing it removes the files of the rows."""
@@ -62,8 +62,8 @@ class ReportComparer:
         open_history: Callable[[], History | None],
         log: Logger,
         *,
-        absence: int = ABSENCE,
-        refresh: int = REFRESH,
+        absence: int = RESURFACED_AFTER_DAYS,
+        refresh: int = REFRESH_DAYS,
     ) -> None:
         """``absence`` and ``refresh`` are days, as `History.compare` takes them."""
         self._open = open_history
@@ -201,7 +201,7 @@ CLEARED: Final = "The state was reset in OpenCTI, so the history of findings sta
 def _identify_rows(path: Path, info: ReportInfo, copy: Path | None) -> _ComparedReport:
     catalogue = load_catalogue()
     with ExitStack() as stack:
-        rows = stack.enter_context(open_day_rows())
+        rows = stack.enter_context(open_identified_rows())
         # Without room for a copy, the conversion parses the file a second time.
         place = copy or rows.folder / "table"
         with (
@@ -214,7 +214,7 @@ def _identify_rows(path: Path, info: ReportInfo, copy: Path | None) -> _Compared
             for _, row in table.rows():
                 copier.add_row(row)
                 found = identifier.read(row)
-                rows.add(found.key, found.state, found.label, found.name)
+                rows.add(found.key, found.state, found.what, found.name)
             copied = copier.finish(table.header, table.empty_rows)
         # Until the report is committed or discarded, its rows stay on disk.
         return _ComparedReport(info, rows, copied, stack.pop_all())

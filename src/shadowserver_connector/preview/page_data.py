@@ -26,11 +26,11 @@ from shadowserver_connector.mapping.planning.finding_identity import compile_fin
 from shadowserver_connector.mapping.planning.row_statistics import RowFilter
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job
-from shadowserver_connector.preview.table_rows import DaysCompared, Findings, compare_days
+from shadowserver_connector.preview.page_findings import DayComparer, Findings, open_day_comparer
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.table import open_table
-from shadowserver_connector.report.wording import unreadable
+from shadowserver_connector.report.wording import unreadable_error
 
 MAX_FINDINGS: Final = 100_000
 """Limit of the findings in the page; if there are more, it has the most severe ones."""
@@ -40,7 +40,7 @@ MAX_DRAWN: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class ReportRows:
+class RowCounts:
     """What became of the rows of one report; ``rows == wanted + filtered + cut``."""
 
     path: Path
@@ -85,12 +85,12 @@ def collect_page_data(
     # Days in their order, as the history has them.
     jobs = sorted(jobs, key=lambda job: (job[1].day, job[1].type, job[1].list, job[1].file))
     counted, failures = _count_all(jobs, options, advance)
-    shares = worst_first([report.wanted for report in counted], max_findings)
+    shares = shares_by_severity([report.wanted for report in counted], max_findings)
     wanted = [report.wanted.total() for report in counted]
     findings, objects = Findings(), ObjectsById()
     reports: list[dict[str, Any]] = []
     to_draw = fair_shares(wanted, max_drawn)
-    with compare_days(jobs, sum(report.rows for report in counted)) as days:
+    with open_day_comparer(jobs, sum(report.rows for report in counted)) as days:
         for report, share, drawn_of in zip(counted, shares, to_draw, strict=True):
             before = len(findings)
             group = _read_findings(report, options, share, findings, days)
@@ -134,7 +134,7 @@ def fair_shares(wanted: Sequence[int], most: int) -> list[int]:
     return shares
 
 
-def worst_first(wanted: Sequence[Counter[str]], most: int) -> list[Counter[str]]:
+def shares_by_severity(wanted: Sequence[Counter[str]], most: int) -> list[Counter[str]]:
     """Divide ``most`` by severity, the highest first, and fairly within the one that does not
     fit.
     """
@@ -149,8 +149,8 @@ def worst_first(wanted: Sequence[Counter[str]], most: int) -> list[Counter[str]]
 
 def _count_all(
     jobs: Sequence[Job], options: Options, advance: Callable[[], object]
-) -> tuple[list[ReportRows], list[Failure]]:
-    counted: list[ReportRows] = []
+) -> tuple[list[RowCounts], list[Failure]]:
+    counted: list[RowCounts] = []
     failures: list[Failure] = []
     for path, info in jobs:
         try:
@@ -161,7 +161,7 @@ def _count_all(
             # Not about this file: a disk that fails would fail the other reports as well.
             if error.filename != str(path):
                 raise
-            failures.append(Failure(info, str(unreadable(info.file, error))))
+            failures.append(Failure(info, str(unreadable_error(info.file, error))))
         advance()
     # For the second reading, which these will not have.
     for _ in failures:
@@ -169,17 +169,17 @@ def _count_all(
     return counted, failures
 
 
-def _count(path: Path, info: ReportInfo, options: Options) -> ReportRows:
+def _count(path: Path, info: ReportInfo, options: Options) -> RowCounts:
     anomalies = Anomalies(info.file)
     wanted: Counter[str] = Counter()
     with open_table(path, anomalies) as table:
         plan = compile_for(table.header, info, options)
         selection = RowFilter(plan, anomalies)
         for number, row in table.rows():
-            severity = selection.severity_if_wanted(number, row)
+            severity = selection.take(number, row)
             if severity is not None:
                 wanted[severity] += 1
-    return ReportRows(
+    return RowCounts(
         path=path,
         info=info,
         type=plan.context.report_type,
@@ -191,17 +191,17 @@ def _count(path: Path, info: ReportInfo, options: Options) -> ReportRows:
 
 
 def _read_findings(
-    report: ReportRows,
+    report: RowCounts,
     options: Options,
     share: Counter[str],
     findings: Findings,
-    days: DaysCompared,
+    days: DayComparer,
 ) -> int:
     """Add a report's findings, so many of each severity; return the number of their group."""
     info = report.info
     anomalies = Anomalies(info.file)
     left = share.copy()
-    verdicts = days.verdicts(report.path, info)
+    verdicts = days.compare_and_commit(report.path, info)
     concerned = days.concerns(info)
     catalogue = load_catalogue()
     with open_table(report.path, anomalies) as table:
@@ -212,7 +212,7 @@ def _read_findings(
         selection = RowFilter(plan, anomalies)
         add = findings.row_adder(plan)
         for number, row in table.rows():
-            severity = selection.severity_if_wanted(number, row)
+            severity = selection.take(number, row)
             place = None
             if severity is not None and left[severity]:
                 left[severity] -= 1
@@ -224,7 +224,7 @@ def _read_findings(
         return findings.group_of(plan).number
 
 
-def _report(report: ReportRows, shown: int, group: int) -> dict[str, Any]:
+def _report(report: RowCounts, shown: int, group: int) -> dict[str, Any]:
     return {
         "file": report.info.file,
         "type": report.type.name,

@@ -46,7 +46,7 @@ class ReportFile:
     """The path shown in messages, such as ``reports.zip/may/2024-05-31-scan_ssl-x.csv``."""
     archive: str = ""
     """Safe name of the archive around it; empty for a file that was in none."""
-    is_alone: bool = False
+    is_only_member: bool = False
     """Whether the archive contains no other report."""
 
 

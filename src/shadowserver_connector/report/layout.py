@@ -199,7 +199,7 @@ SURPLUS = "_surplus"
 
 # Published names have 38 characters at most, and reports 92 columns.
 NAME_CHARACTERS = 100
-COLUMNS = 5_000
+MAX_COLUMNS = 5_000
 HEADER_CHARACTERS = 1 << 20
 """Limit for a header line: far more than any has, but few enough to split in one go."""
 
@@ -214,7 +214,7 @@ _SEPARATOR_LINE = re.compile(
 )
 
 
-def separator_in(line: str) -> str:
+def declared_delimiter(line: str) -> str:
     """Return the delimiter that a line like ``sep=;`` names; empty for any other line.
 
     Spreadsheets write such a line before the header, sometimes padded with delimiters.
@@ -247,9 +247,9 @@ def read_header(line: str, delimiter: str, name: str) -> list[str]:
     cells = next(csv.reader([line], delimiter=delimiter), [])
     if len(cells) < 2:
         raise ReportUnreadableError(f"{name}: the first line is not a CSV header: it has one cell")
-    if len(cells) > COLUMNS:
+    if len(cells) > MAX_COLUMNS:
         raise ReportUnreadableError(
-            f"{name}: the header has {len(cells)} columns, more than {COLUMNS}"
+            f"{name}: the header has {len(cells)} columns, more than {MAX_COLUMNS}"
         )
     at = next((at for at, cell in enumerate(cells, 1) if _DATA.match(cell.strip())), None)
     if at is not None:

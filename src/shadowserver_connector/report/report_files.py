@@ -23,7 +23,7 @@ from typing import Final
 
 from shadowserver_connector.errors import ArchiveRejectedError, SkippableError
 from shadowserver_connector.report.info import ReportFile, safe_name
-from shadowserver_connector.report.wording import printable, shown_path, unreadable
+from shadowserver_connector.report.wording import printable, shown_path, unreadable_error
 
 MAX_REPORT_BYTES = 8 * 1024**3
 """Bytes of a report: a million rows, as single files have had, take 0.3 to 2.4 GB."""
@@ -91,7 +91,7 @@ def _files_in(folder: Path, reject: Callable[[SkippableError], None]) -> Iterato
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError as error:
-        reject(unreadable(shown_path(folder), error))
+        reject(unreadable_error(shown_path(folder), error))
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
@@ -191,7 +191,7 @@ def _unpack_tar(
         raise
     if waiting is None:
         raise ArchiveRejectedError(f"{shown}: no .csv file inside")
-    yield replace(waiting, is_alone=not several)
+    yield replace(waiting, is_only_member=not several)
 
 
 def _unpack_tar_members(
@@ -358,7 +358,7 @@ def _unpacking_error(name: str, error: Exception) -> SkippableError:
         # EINVAL: an offset points outside of the file.
         why = "damaged"
     elif isinstance(error, OSError) and error.errno is not None:
-        return unreadable(name, error)
+        return unreadable_error(name, error)
     return ArchiveRejectedError(f"{name}: cannot be unpacked: {why}")
 
 

@@ -17,10 +17,10 @@ from shadowserver_connector.report.layout import (
     Layout,
     Quoting,
     column_names,
+    declared_delimiter,
     delimiter_of,
     detect_layout,
     read_header,
-    separator_in,
 )
 from shadowserver_connector.report.records import RecordReader
 
@@ -242,7 +242,7 @@ class _WithoutBlankStretches(io.RawIOBase):
     """A file in which a long stretch of empty lines is shortened to a few reads of 256 KiB.
 
     Reading hundreds of megabytes of empty lines one by one took minutes. No row is lost, and no
-    cell is changed: none contains that many line ends in a row.
+    cell is changed: none contains that many consecutive line ends.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -270,7 +270,7 @@ def _header_line(lines: Iterable[str]) -> tuple[str, str]:
     for line in lines:
         if not line.strip("\0 \t\r\n"):
             continue
-        named = "" if separator else separator_in(line)
+        named = "" if separator else declared_delimiter(line)
         if not named:
             return line, separator
         separator = named

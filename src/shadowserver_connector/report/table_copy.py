@@ -25,7 +25,7 @@ class TableCopy(NamedTuple):
 
     path: Path
     header: tuple[str, ...]
-    anomalies: tuple[_Anomaly, ...]
+    header_anomalies: tuple[_Anomaly, ...]
     """The anomalies of the file and its header."""
     empty_rows: int
 
@@ -108,7 +108,7 @@ def open_copier(file: str, path: Path | None) -> Iterator[TableCopier]:
         yield TableCopier(file, target)
 
 
-class CopiedTable:
+class TableCopyReader:
     """A table read from its copy, as `Table` is from its file; `open_copy` opens one."""
 
     def __init__(self, file: BinaryIO, copy: TableCopy, anomalies: Anomalies) -> None:
@@ -118,7 +118,7 @@ class CopiedTable:
         self.empty_rows = copy.empty_rows
         self._row: list[str] = []
         self._text = ""
-        for anomaly in copy.anomalies:
+        for anomaly in copy.header_anomalies:
             self._add(anomaly)
 
     def rows(self, cells: int) -> Iterator[tuple[int, list[str]]]:
@@ -153,10 +153,10 @@ class CopiedTable:
 
 
 @contextmanager
-def open_copy(copy: TableCopy, anomalies: Anomalies) -> Iterator[CopiedTable]:
+def open_copy(copy: TableCopy, anomalies: Anomalies) -> Iterator[TableCopyReader]:
     """Open the copy of a table; ``anomalies`` get what the table's own got, in the same order.
 
     Raises ``OSError`` where it cannot be read.
     """
     with copy.path.open("rb") as file:
-        yield CopiedTable(file, copy, anomalies)
+        yield TableCopyReader(file, copy, anomalies)

@@ -27,7 +27,7 @@ def shown_path(path: Path) -> str:
     return printable(str(path), _PATH)
 
 
-def unreadable(name: str, error: OSError) -> ReportUnreadableError:
+def unreadable_error(name: str, error: OSError) -> ReportUnreadableError:
     """Return the message about a file or folder that the system does not let us read."""
     return ReportUnreadableError(f"{name}: cannot be read: {error.strerror}")
 

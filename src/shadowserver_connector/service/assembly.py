@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shadowserver_connector.api.client import ReportsApi, open_api
-from shadowserver_connector.connector.day import (
+from shadowserver_connector.connector.day_import import (
     ApiImportContext,
     ImportContext,
     utc_now,
@@ -25,7 +25,7 @@ from shadowserver_connector.connector.events import (
     WaitChanged,
     observe_both,
 )
-from shadowserver_connector.connector.helper import connect
+from shadowserver_connector.connector.helper import register
 from shadowserver_connector.connector.history_store import open_comparer
 from shadowserver_connector.connector.importer import ImportSetup
 from shadowserver_connector.connector.run import (
@@ -44,7 +44,11 @@ from shadowserver_connector.errors import (
 )
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.drop_folder import DropFolder
-from shadowserver_connector.operations.metrics import Metrics, serve_on, serve_status
+from shadowserver_connector.operations.metrics import (
+    Metrics,
+    bind_pycti_metrics,
+    register_status_metrics,
+)
 from shadowserver_connector.operations.reachability import reach_opencti
 from shadowserver_connector.operations.status_file import StatusWriter, observe_run, status_path
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
@@ -61,13 +65,13 @@ from shadowserver_connector.sink.platform import (
     queued_megabytes,
 )
 from shadowserver_connector.temporary import (
-    private_directory,
+    recreate_private_directory,
     remove_abandoned_folders,
     temporary_directory,
 )
 from shadowserver_connector.waiting import OPENCTI, SCHEDULER, Retry, RetryPolicy, Waiter
 
-SETTING: Final = "Check this setting"
+CHECK_SETTING: Final = "Check this setting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Connector:
     has_drop_folder: bool
 
 
-class Process:
+class Runtime:
     """The parts of a running connector, as far as they exist."""
 
     def __init__(self, loaded: LoadedSettings, log: Logger) -> None:
@@ -144,10 +148,10 @@ class Process:
     def _build(self, executor: Executor, stack: ExitStack) -> Connector:
         settings = self.loaded.settings
         chosen = settings.shadowserver
-        helper = connect(self.loaded, self.waiter)
+        helper = register(self.loaded, self.waiter)
         self.status_writer.attach_helper(helper)
-        for warning in without_effect(settings.connector, helper):
-            self.waiter.log.warning(SETTING, {"warning": warning})
+        for warning in setting_warnings(settings.connector, helper):
+            self.waiter.log.warning(CHECK_SETTING, {"warning": warning})
         abilities = find_abilities(helper)
         log_missing_abilities(abilities, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
@@ -190,9 +194,9 @@ class Process:
 def _observer(loaded: LoadedSettings, writer: StatusWriter) -> Observe:
     if not loaded.settings.connector.expose_metrics:
         return writer.observe
-    serve_on(loaded.settings.connector.metrics_host)
+    bind_pycti_metrics(loaded.settings.connector.metrics_host)
     floor = loaded.settings.shadowserver.disk_floor
-    serve_status(lambda: writer.status, temporary_directory(), floor)
+    register_status_metrics(lambda: writer.status, temporary_directory(), floor)
     return observe_both(writer.observe, Metrics().observe)
 
 
@@ -216,7 +220,7 @@ def _looking_at_queue(helper: Any, poll: Callable[[], None]) -> Callable[[], Non
     return look
 
 
-def without_effect(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
+def setting_warnings(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
     """Yield warnings about settings that do not, or not quite, do what one would expect."""
     if connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
         yield "CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti"
@@ -270,7 +274,7 @@ def _workspace(connector_id: str) -> Path:
     """
     path = temporary_directory() / safe_name(f"shadowserver-{connector_id}")
     try:
-        return private_directory(path)
+        return recreate_private_directory(path)
     except OSError as error:
         if is_disk_full(error):
             raise

@@ -21,12 +21,12 @@ from shadowserver_connector.errors import (
     SOME_FAILED,
     UNAVAILABLE,
     SinkUnavailableError,
-    code_of,
     describe,
+    exit_code_of,
 )
-from shadowserver_connector.logger import open_log
+from shadowserver_connector.logger import configure_logging
 from shadowserver_connector.operations.drop_folder import POLL_INTERVAL
-from shadowserver_connector.service.assembly import SETTING, Process
+from shadowserver_connector.service.assembly import CHECK_SETTING, Runtime
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.waiting import Stopping, Waiter
 
@@ -36,7 +36,7 @@ _LAST_CALL: Final = 2.0
 _STOP_CHECK: Final = 0.5
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
-Body = Callable[[Process], int]
+Body = Callable[[Runtime], int]
 
 
 def run(loaded: LoadedSettings | None = None) -> int:
@@ -54,7 +54,7 @@ def run(loaded: LoadedSettings | None = None) -> int:
 
 
 def run_once(loaded: LoadedSettings | None = None) -> int:
-    """Run once and return the exit code for the result, as in `errors.EXIT_CODES`.
+    """Run once and return the exit code for the result, as in `errors.EXIT_CODES_HELP`.
 
     If asked to stop before that, it ends the process with the code for an interruption. Otherwise
     as `run`.
@@ -62,33 +62,33 @@ def run_once(loaded: LoadedSettings | None = None) -> int:
     return _supervise(loaded or load_settings(), _once, stopped=INTERRUPTED)
 
 
-def _for_ever(process: Process) -> int:
-    period = process.loaded.settings.connector.duration_period
-    with process.assemble() as parts:
+def _for_ever(runtime: Runtime) -> int:
+    period = runtime.loaded.settings.connector.duration_period
+    with runtime.assemble() as parts:
         run_for_ever(
             parts.run,
             parts.helper,
             parts.state_store,
-            process.waiter,
+            runtime.waiter,
             period,
             between=parts.poll,
-            on_end=process.log_totals,
+            on_end=runtime.log_totals,
         )
     return 0
 
 
-def _once(process: Process) -> int:
-    with process.assemble() as parts:
+def _once(runtime: Runtime) -> int:
+    with runtime.assemble() as parts:
         # As pycti does: OpenCTI shows it with the last run.
         parts.helper.connector_info.run_and_terminate = True
-        code = _code_of_run(parts.run, process.waiter)
-        process.log_totals()
+        code = _code_of_run(parts.run, runtime.waiter)
+        runtime.log_totals()
         # Twice: what has not changed in between is complete.
         parts.poll()
-        process.waiter.pause(POLL_INTERVAL if parts.has_drop_folder else 0)
+        runtime.waiter.pause(POLL_INTERVAL if parts.has_drop_folder else 0)
         parts.poll()
         parts.state_store.show_last_run()
-    return code or (SOME_FAILED if process.status_writer.failed else OK)
+    return code or (SOME_FAILED if runtime.status_writer.any_import_failed else OK)
 
 
 def _code_of_run(run: Run, waiter: Waiter) -> int:
@@ -96,7 +96,7 @@ def _code_of_run(run: Run, waiter: Waiter) -> int:
     try:
         return OK if run_through(run, waiter) else UNAVAILABLE
     except Exception as error:
-        reason, code = describe(error), code_of(error)
+        reason, code = describe(error), exit_code_of(error)
     waiter.log.error(RUN_FAILED, {"reason": reason})
     return code
 
@@ -108,27 +108,27 @@ def _supervise(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     """
     loaded.settings.require_run()
     connector, opencti = loaded.settings.connector, loaded.settings.opencti
-    log = open_log(connector.name, connector.log_level, as_json=opencti.json_logging)
+    log = configure_logging(connector.name, connector.log_level, as_json=opencti.json_logging)
     # First of all: another connector has the same image name, and the same settings.
     log.info(
         "Starting",
         {"program": "shadowserver-connector", "version": __version__, "pycti": pycti_version()},
     )
     for warning in loaded.warnings:
-        log.warning(SETTING, {"warning": warning})
-    process = Process(loaded, log)
+        log.warning(CHECK_SETTING, {"warning": warning})
+    runtime = Runtime(loaded, log)
     # Not joined at the end: nothing interrupts a call that waits inside pycti.
     thread = threading.Thread(
-        target=_run_and_report, args=(process, body), name="connector", daemon=True
+        target=_run_and_report, args=(runtime, body), name="connector", daemon=True
     )
-    with _stopping_on_signals(process.waiter.stop):
+    with _stopping_on_signals(runtime.waiter.stop):
         thread.start()
-        while thread.is_alive() and not process.waiter.stop.is_set():
+        while thread.is_alive() and not runtime.waiter.stop.is_set():
             thread.join(_STOP_CHECK)
-            process.status_writer.beat()
-        if process.waiter.stop.is_set():
-            _leave(process, thread, stopped)
-    return process.exit_code
+            runtime.status_writer.beat()
+        if runtime.waiter.stop.is_set():
+            _leave(runtime, thread, stopped)
+    return runtime.exit_code
 
 
 @contextmanager
@@ -144,30 +144,30 @@ def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _run_and_report(process: Process, body: Body) -> None:
+def _run_and_report(runtime: Runtime, body: Body) -> None:
     reason = None
     try:
-        process.exit_code = body(process)
+        runtime.exit_code = body(runtime)
     except Stopping:
         # Where it ends by a signal, that has a code of its own.
         pass
     except Exception as error:
-        reason, process.exit_code = describe(error), code_of(error)
+        reason, runtime.exit_code = describe(error), exit_code_of(error)
     if reason is not None:
-        process.waiter.log.error("The connector is exiting", {"reason": reason})
-        process.observe(Exited(reason))
+        runtime.waiter.log.error("The connector is exiting", {"reason": reason})
+        runtime.observe(Exited(reason))
 
 
-def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
+def _leave(runtime: Runtime, thread: threading.Thread, code: int) -> NoReturn:
     """End the process in time: work in flight is finished or abandoned, and its work is closed."""
-    process.waiter.log.info("Stopping")
+    runtime.waiter.log.info("Stopping")
     thread.join(GRACE)
     if thread.is_alive():
         # In a thread of its own, because OpenCTI may not answer.
-        closing = threading.Thread(target=_close_work, args=(process,), daemon=True)
+        closing = threading.Thread(target=_close_work, args=(runtime,), daemon=True)
         closing.start()
         closing.join(_LAST_CALL)
-    process.waiter.log.info("Stopped")
+    runtime.waiter.log.info("Stopped")
     # `os._exit` would not flush what the log's handlers still hold.
     logging.shutdown()
     # An ordinary exit would wait for downloads under way, and pycti's `stop` would unregister the
@@ -175,8 +175,8 @@ def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
     os._exit(code)
 
 
-def _close_work(process: Process) -> None:
+def _close_work(runtime: Runtime) -> None:
     # A copy, because the connector's thread may still change the list.
-    for delivery in tuple(process.under_way):
+    for delivery in tuple(runtime.under_way):
         with suppress(SinkUnavailableError):
             delivery.close_at_once("Interrupted by a shutdown; the next run continues")

@@ -34,7 +34,7 @@ from shadowserver_connector.settings.sections import (
     ShadowserverSettings,
 )
 from shadowserver_connector.settings.sources import (
-    PYCTI_NAMES,
+    NAMES_OUTSIDE_MODELS,
     SECTIONS,
     RawValue,
     SecretFile,
@@ -47,13 +47,13 @@ from shadowserver_connector.settings.sources import (
     read_yaml,
 )
 from shadowserver_connector.settings.value_messages import (
-    as_text,
     describe_flaw,
     describe_refusals,
     describe_unreachable_path,
+    in_clear,
 )
 from shadowserver_connector.settings.value_types import Section
-from shadowserver_connector.state.imported import LONGEST_LOOKBACK
+from shadowserver_connector.state.state import LONGEST_LOOKBACK
 from shadowserver_connector.temporary import temporary_directory, temporary_folder
 
 DEFAULT = "default"
@@ -165,7 +165,10 @@ class LoadedSettings:
     warnings: tuple[str, ...]
     """Lines to log at the start."""
     for_pycti: Mapping[str, SecretStr] = field(repr=False)
-    """Settings that only pycti reads; see ``PYCTI_NAMES``."""
+    """Settings outside of the models that pycti gets, see ``NAMES_OUTSIDE_MODELS``.
+
+    `Network` reads the proxies and authorities among them, too.
+    """
 
 
 def load_settings(
@@ -217,7 +220,9 @@ def load_settings(
         sources=sources,
         warnings=tuple(warnings),
         for_pycti={
-            name: SecretStr(as_text(value)) for name, value in values.items() if name in PYCTI_NAMES
+            name: SecretStr(in_clear(value))
+            for name, value in values.items()
+            if name in NAMES_OUTSIDE_MODELS
         },
     )
 
@@ -277,7 +282,7 @@ def _validate(
     for name, setting in known_settings().items():
         if name in values:
             data[setting.section][setting.key] = values[name]
-    usual = {name: as_text(values[name]) for name in NETWORK_VARIABLES if name in values}
+    usual = {name: in_clear(values[name]) for name in NETWORK_VARIABLES if name in values}
     network = Network(variables=usual, sources={name: sources[name] for name in usual})
     try:
         settings = Settings.model_validate({**data, "network": network})
@@ -311,7 +316,7 @@ def _deprecations(settings: Settings, sources: dict[str, str]) -> list[str]:
     if sources[new] != DEFAULT:
         return [f"{old} ({sources[old]}) has no effect: {new} ({sources[new]}) is set"]
     sources[new] = f"{sources[old]} ({old})"
-    period = as_text(settings.connector.duration_period)
+    period = in_clear(settings.connector.duration_period)
     return [f"{old} ({sources[old]}) is deprecated: write {new}={period} instead"]
 
 
@@ -322,7 +327,7 @@ def _lookbacks(values: Mapping[str, Text], sources: Mapping[str, str]) -> Iterat
         ("SHADOWSERVER_LOOKBACK", "what is published late for a day before the last run is missed"),
     ):
         # Pydantic has accepted 30.0 as well.
-        days = int(float(as_text(values.get(name, "1"))))
+        days = int(float(in_clear(values.get(name, "1"))))
         if days == 0:
             yield f"{name} ({sources[name]}) is 0: {meaning}"
         elif days > LONGEST_LOOKBACK:
@@ -341,7 +346,7 @@ def export_for_pycti(loaded: LoadedSettings, environ: MutableMapping[str, str]) 
             continue
         value = getattr(getattr(loaded.settings, setting.section), setting.key)
         if value is not None:
-            environ[name] = as_text(value)
+            environ[name] = in_clear(value)
     for name, secret in loaded.for_pycti.items():
         environ[name] = secret.get_secret_value()
     _export_authorities(loaded, environ)
@@ -406,7 +411,7 @@ def _exceptions(network: Network, url: str | None) -> list[str]:
     ``badexample.org``. So the value contains the platform's host, or leaves out what would exempt
     it wrongly.
     """
-    entries = list(network.exceptions())
+    entries = list(network.no_proxy_entries())
     if url is None:
         return entries
     host = urlsplit(url).hostname or ""

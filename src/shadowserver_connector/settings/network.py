@@ -48,7 +48,7 @@ class Authorities(NamedTuple):
     """Certificates as PEM text."""
 
 
-def in_capitals(environ: Mapping[str, str]) -> dict[str, str]:
+def lowercase_proxies_first(environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which a proxy's lower-case name, if set, replaces the other."""
     # As for curl and Python's urllib, which read the lower-case name first.
     found = dict(environ)
@@ -73,7 +73,7 @@ class Network(Section):
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
         if is_loopback(host) or any(
-            _excepts(entry.lower(), host, port) for entry in self.exceptions()
+            _excepts(entry.lower(), host, port) for entry in self.no_proxy_entries()
         ):
             return None
         return self.proxy_for(parts.scheme)
@@ -110,7 +110,7 @@ class Network(Section):
         if lines:
             raise SettingsError("\n".join(lines))
 
-    def exceptions(self) -> tuple[str, ...]:
+    def no_proxy_entries(self) -> tuple[str, ...]:
         """Return the entries of ``NO_PROXY``."""
         entries = (entry.strip() for entry in self.variables.get(NO_PROXY, "").split(","))
         return tuple(entry for entry in entries if entry)

@@ -19,7 +19,7 @@ from shadowserver_connector.settings.value_types import (
     Duration,
     HttpUrl,
     LogLevel,
-    Lookback,
+    LookbackDays,
     Marking,
     NotesMode,
     QueueProtocol,
@@ -212,12 +212,12 @@ class ShadowserverSettings(Section):
     exclude_types: ReportTypes = Field(
         default=(), description="Report types to leave out.", examples=["device_id,device_id6"]
     )
-    initial_lookback: Lookback = Field(
+    initial_lookback: LookbackDays = Field(
         default=30,
         description="Days of reports to import in the first run, up to 365, in addition to today.",
     )
     # As Shadowserver's own clients: a day can get a second file later, `...-delayed.csv`.
-    lookback: Lookback = Field(
+    lookback: LookbackDays = Field(
         default=3,
         description="Days that later runs look back, up to 365, in addition to the days since the "
         "last run.",

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.settings.network import in_capitals
+from shadowserver_connector.settings.network import lowercase_proxies_first
 from shadowserver_connector.settings.sections import (
     ConnectorSettings,
     OpenCTISettings,
@@ -60,12 +60,12 @@ def _place(name: str) -> tuple[str, str]:
     return ("connector", name.lower()) if section == "listen" else (section, key)
 
 
-PYCTI_NAMES: Mapping[str, tuple[str, str] | None] = MappingProxyType(
+NAMES_OUTSIDE_MODELS: Mapping[str, tuple[str, str] | None] = MappingProxyType(
     {name: _place(name) for name in _IN_YAML.split()} | dict.fromkeys(_NOT_IN_YAML.split())
 )
 """Environment variable -> (section, key) in ``config.yml``; ``None`` if it has no place there."""
 
-SECRET = frozenset(
+SECRETS_OUTSIDE_MODELS = frozenset(
     {
         "LISTEN_PROTOCOL_API_SSL_KEY",
         "LISTEN_PROTOCOL_API_SSL_PASSPHRASE",
@@ -130,18 +130,20 @@ def _setting(section: str, key: str, field: FieldInfo) -> Setting:
 @cache
 def secret_names() -> frozenset[str]:
     """Return the names whose value is never shown, and that can be given as ``<name>_FILE``."""
-    return SECRET | {setting.name for setting in known_settings().values() if setting.secret}
+    return SECRETS_OUTSIDE_MODELS | {
+        setting.name for setting in known_settings().values() if setting.secret
+    }
 
 
 @cache
 def names_in_yaml() -> Mapping[tuple[str, str], str]:
     """Return (section, key) of ``config.yml`` -> environment variable, for every known name."""
-    names = {place: name for name, place in PYCTI_NAMES.items() if place is not None}
+    names = {place: name for name, place in NAMES_OUTSIDE_MODELS.items() if place is not None}
     names |= {(setting.section, setting.key): name for name, setting in known_settings().items()}
     return MappingProxyType(names)
 
 
-def nearest(name: str, candidates: Iterable[str], prefix: str = "") -> str:
+def did_you_mean(name: str, candidates: Iterable[str], prefix: str = "") -> str:
     """Return a hint at the candidate that a mistyped name probably means, or an empty string.
 
     A `prefix` that all share is left out of the comparison.
@@ -199,15 +201,15 @@ def _target(name: str) -> str:
 def read_environment(environ: Mapping[str, str], label: str = ENVIRONMENT) -> Source:
     """Pick the settings out of environment variables, or of a ``.env`` file's."""
     source = Source(label)
-    environ = in_capitals(environ)
-    known = {*known_settings(), *PYCTI_NAMES, *(f"{name}_FILE" for name in secret_names())}
+    environ = lowercase_proxies_first(environ)
+    known = {*known_settings(), *NAMES_OUTSIDE_MODELS, *(f"{name}_FILE" for name in secret_names())}
     for name in sorted(environ):
         if name in known:
             source.add(name, environ[name])
         elif name.startswith(OUR_PREFIX):
             # Others share the environment (Kubernetes adds variables named after services), so
             # the name may be none of ours: a warning is enough.
-            hint = nearest(name, known, OUR_PREFIX)
+            hint = did_you_mean(name, known, OUR_PREFIX)
             source.warnings.append(f"{name} ({label}) is no setting and has no effect{hint}")
     return source
 
@@ -240,7 +242,8 @@ def read_yaml(path: Path) -> Source:
             )
         elif section not in _SECTIONS:
             source.warnings.append(
-                f"section {section} ({source.label}) has no effect{nearest(section, _SECTIONS)}"
+                f"section {section} ({source.label}) has no effect"
+                f"{did_you_mean(section, _SECTIONS)}"
             )
         else:
             for key, node in entries:
@@ -272,7 +275,7 @@ def _read_entry(source: Source, section: str, key: str, node: yaml.Node) -> None
     name = _name_in_yaml(section, key)
     if name is None:
         keys = [known for where, known in names_in_yaml() if where == section]
-        line = f"{section}: {key} ({source.label}) is no setting{nearest(key, keys)}"
+        line = f"{section}: {key} ({source.label}) is no setting{did_you_mean(key, keys)}"
         # Old files hold keys in the other sections that OpenCTI no longer reads. This section is
         # ours alone: an unknown key there is a mistake.
         (source.problems if section == "shadowserver" else source.warnings).append(line)

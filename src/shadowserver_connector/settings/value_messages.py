@@ -12,13 +12,13 @@ from typing import Any
 from pydantic import ByteSize, SecretStr, ValidationError
 
 from shadowserver_connector.settings.sources import (
-    PYCTI_NAMES,
+    NAMES_OUTSIDE_MODELS,
     SECTIONS,
     Text,
     known_settings,
     secret_names,
 )
-from shadowserver_connector.settings.value_types import CHUNK_BYTES
+from shadowserver_connector.settings.value_types import CHUNK_BYTES_BOUNDS
 
 MASK = "********"
 
@@ -33,7 +33,7 @@ _PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
 _SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
 
 
-def as_text(value: object) -> str:
+def in_clear(value: object) -> str:
     """Return a setting's value as text; secrets in clear, an unset value as an empty text."""
     match value:
         case None:
@@ -58,7 +58,7 @@ def masked(value: object) -> str:
     """Return a setting's value as it may be shown: secrets, and passwords in URLs, are masked."""
     if isinstance(value, SecretStr):
         return MASK
-    return without_password(as_text(value))
+    return without_password(in_clear(value))
 
 
 def flaw_of(text: str) -> str:
@@ -94,7 +94,7 @@ def flaw_of_foreign(text: str, *, secret: bool) -> str:
 
 def _is_quoted(text: str) -> bool:
     """Tell whether a value begins with a quote, or ends with one that was not opened before."""
-    # Of an empty text there is no first character, and an empty text is in every text.
+    # `text[0] in _QUOTES` would fail for an empty text.
     return text.startswith(tuple(_QUOTES)) or (
         text.endswith(tuple(_QUOTES)) and text.count(text[-1]) % 2 == 1
     )
@@ -136,7 +136,7 @@ _FORMATS = {
     "short-duration": "a number with d, h, m or s, from a minute to 365 days",
     "size": "a number of bytes, KiB, MiB or GiB",
     "chunk-size": "a number of bytes, KiB, MiB or GiB from "
-    + " to ".join(as_text(ByteSize(bound)) for bound in CHUNK_BYTES),
+    + " to ".join(in_clear(ByteSize(bound)) for bound in CHUNK_BYTES_BOUNDS),
 }
 
 
@@ -232,7 +232,7 @@ def describe_unreachable_path(
 
 def describe_flaw(name: str, text: Text) -> str:
     """Say what is wrong with how a value is written and what is allowed; empty if nothing is."""
-    foreign = name in PYCTI_NAMES
+    foreign = name in NAMES_OUTSIDE_MODELS
     for each in [text] if isinstance(text, str) else text:
         flaw = flaw_of_foreign(each, secret=name in secret_names()) if foreign else flaw_of(each)
         if flaw:

@@ -25,7 +25,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from shadowserver_connector.state.imported import LONGEST_LOOKBACK
+from shadowserver_connector.state.state import LONGEST_LOOKBACK
 
 
 class Section(BaseModel):
@@ -43,7 +43,7 @@ _SHORT_DURATION = re.compile(r"(?P<number>\d+)\s*(?P<unit>[dhms])", re.IGNORECAS
 _LONGEST = timedelta(days=365)
 _SIZE = r"\d{1,15}(\.\d{1,6})?\s*[kKmMgGtT]?[iI]?[bB]?"
 _UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-CHUNK_BYTES = (64 * 1024, 64 * 1024 * 1024)
+CHUNK_BYTES_BOUNDS = (64 * 1024, 64 * 1024 * 1024)
 """Limits of a message: a smaller one hardly fits a finding, and a broker may refuse a larger one.
 """
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
@@ -91,7 +91,7 @@ def _size(value: object) -> object:
 
 
 def _chunk_size(value: ByteSize) -> ByteSize:
-    least, most = CHUNK_BYTES
+    least, most = CHUNK_BYTES_BOUNDS
     if not least <= value <= most:
         raise ValueError("outside of the bounds")
     return value
@@ -241,7 +241,7 @@ ChunkSize = Annotated[
     AfterValidator(_chunk_size),
     _text("chunk-size", f"^{_SIZE}$"),
 ]
-Lookback = Annotated[int, Field(ge=0), AfterValidator(lambda days: min(days, LONGEST_LOOKBACK))]
+LookbackDays = Annotated[int, Field(ge=0), AfterValidator(lambda days: min(days, LONGEST_LOOKBACK))]
 Duration = Annotated[
     timedelta,
     BeforeValidator(iso_duration),

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 from shadowserver_connector.bundle.chunk import ChunkObject, LabelsAndScore, labels_and_score
-from shadowserver_connector.sink.platform import is_refusal, to_sink_error
+from shadowserver_connector.sink.platform import has_error_answer, to_sink_error
 from shadowserver_connector.temporary import temporary_directory
 
 # pycti has a call for this, but it logs every id that it asks for. OpenCTI gives Network-Traffic an
@@ -57,7 +57,7 @@ def _query_existing(helper: Any, ids: Sequence[str]) -> Iterator[tuple[str, Labe
     try:
         answer = helper.api.query(_QUERY, {"filters": filters, "first": len(ids)})
     except Exception as error:
-        if is_refusal(error):
+        if has_error_answer(error):
             return
         raise to_sink_error(error) from None
     listed = answer["data"]["stixObjectOrStixRelationships"] or {"edges": []}

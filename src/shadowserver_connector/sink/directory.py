@@ -120,7 +120,7 @@ def _writing_to(folder: Path, original: Path) -> Callable[[Chunk], None]:
 
     def write(chunk: Chunk) -> None:
         with (folder / f"{next(numbers):04d}.json").open("wb") as file:
-            bundle, artifact = chunk.bundle(chunk.recurring), chunk.artifact()
+            bundle, artifact = chunk.bundle(chunk.already_sent), chunk.artifact()
             if artifact is None or b'"payload_bin"' in artifact.json:
                 file.write(bundle)
                 return

@@ -169,19 +169,19 @@ class Delivery:
             return frozenset()
         delivered = self._sent.already_delivered(chunk.objects, self._existing)
         determined = chunk.determined_by_id()
-        if self._is_caught_up is None and not chunk.recurring <= determined:
+        if self._is_caught_up is None and not chunk.already_sent <= determined:
             self._is_caught_up = await_import(self._helper, self._waiter)
         if self._is_caught_up is False:
             # Objects that wait in the queue arrive before this message, but look like deleted ones.
-            delivered = delivered.union(chunk.recurring)
+            delivered = delivered.union(chunk.already_sent)
         tagged = chunk.determined_by_labels()
-        asked = sorted(chunk.recurring.union(determined, tagged) - delivered)
+        asked = sorted(chunk.already_sent.union(determined, tagged) - delivered)
         if not asked:
             return delivered
         existing = self._existing(asked)
         # A missing object is new or was deleted. If deleted, objects that refer to it may recur,
         # and are sent again.
-        missing = chunk.recurring.union(tagged).difference(delivered, existing)
+        missing = chunk.already_sent.union(tagged).difference(delivered, existing)
         # The addresses of new and changed findings are mostly known, with the same labels and
         # score.
         as_here = frozenset(
@@ -286,7 +286,7 @@ class Session:
     """Deliveries whose works may be open, for whoever has to close them at the end."""
 
     def begin(self, name: str) -> Delivery:
-        """Return a delivery in a work of that name, which counts as open from now on."""
+        """Return a delivery, and add it to ``under_way``; its work is opened by the first chunk."""
         delivery = Delivery(self.helper, self.abilities, self.waiter, name)
         self.under_way.append(delivery)
         return delivery

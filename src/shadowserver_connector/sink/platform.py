@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar
 
-from shadowserver_connector.errors import SinkUnavailableError, VersionError, describe_cause
+from shadowserver_connector.errors import (
+    SinkUnavailableError,
+    VersionError,
+    describe_tls_or_proxy_error,
+)
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.wording import printable
 from shadowserver_connector.waiting import OPENCTI, ROOM_PAUSE, Waiter
@@ -93,7 +97,7 @@ def _mentions(method: Callable[..., Any], word: str) -> bool:
 
 
 def call_platform(call: Callable[[], T]) -> T:
-    """Run a call to the platform; raises for whatever pycti raises what `to_sink_error` returns."""
+    """Run a call to the platform; an error becomes the one that `to_sink_error` returns."""
     try:
         return call()
     except Exception as error:
@@ -153,7 +157,7 @@ def refusal_in(error: BaseException) -> Refusal | None:
 
 
 def refusals(body: Any) -> Iterator[Refusal]:
-    """Yield the errors of a GraphQL answer, up to one that is none."""
+    """Yield the errors of a GraphQL answer; stop at the first entry that is not a valid one."""
     errors = body.get("errors") if isinstance(body, dict) else None
     for error in errors if isinstance(errors, list) else ():
         if not isinstance(error, dict):
@@ -177,8 +181,8 @@ def error_name(error: BaseException) -> str:
     return str(said.get("name", "")) if isinstance(said, dict) else ""
 
 
-def is_refusal(error: BaseException) -> bool:
-    """Tell whether OpenCTI has understood, and will not do it however often it is asked."""
+def has_error_answer(error: BaseException) -> bool:
+    """Tell whether OpenCTI answered with an error, be it one that passes by itself."""
     if error_name(error):
         return True
     # Of an answer with another status than 200, as to a query that is not valid, pycti gives the
@@ -201,7 +205,7 @@ def describe_platform_error(error: BaseException) -> str:
     if refused is not None:
         rights = "; check OPENCTI_TOKEN and the rights of its user" if refused.is_of_token else ""
         return f"{refused.name}{rights}"
-    why = describe_cause(error, "OPENCTI_CA_BUNDLE")
+    why = describe_tls_or_proxy_error(error, "OPENCTI_CA_BUNDLE")
     if why is not None:
         return why
     if isinstance(error, ValueError):
@@ -229,7 +233,7 @@ def _queue(helper: Any) -> dict[str, Any]:
 
 
 def await_import(helper: Any, waiter: Waiter) -> bool:
-    """Return whether OpenCTI has taken in all that was sent, once it has or patience is used up.
+    """Wait until OpenCTI has taken in all that was sent; return False if patience ends first.
 
     Raises Stopping.
     """
@@ -242,7 +246,7 @@ def await_import(helper: Any, waiter: Waiter) -> bool:
             return True
         if waits and time.monotonic() - started > waiter.patience:
             return False
-        waiter.pause(waiter.counted_after)
+        waiter.pause(waiter.queue_numbers_delay)
 
 
 def await_room(helper: Any, waiter: Waiter, pause: float = ROOM_PAUSE) -> None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from shadowserver_connector.errors import NewerStateError
-from shadowserver_connector.state.imported import (
+from shadowserver_connector.state.state import (
     DIGEST_CHARS,
     ImportedReport,
     LateAttempts,
@@ -250,4 +250,4 @@ def _forgotten(state: State, day: date) -> State:
 
 
 def _packed(entries: tuple[ImportedReport, ...]) -> str:
-    return "".join(done.report_digest + done.content_digest for done in entries)
+    return "".join(done.listing_digest + done.content_digest for done in entries)

@@ -194,28 +194,30 @@ def observed_data_of_json(object_refs: str) -> str:
     return _id("observed-data", f'{{"objects":{object_refs}}}')
 
 
-def note_of_finding(report_type: str, feed: str, key: bytes, number: int) -> str:
-    """Return our own fixed id of a note on a finding, whatever its state (`FindingIdentity.key`).
+def note_of_finding(report_type: str, list_name: str, key: bytes, number: int) -> str:
+    """Return our own fixed id of a note on a finding.
 
     The platform hashes the text, which says when the finding was seen. Under this id it finds the
-    note again whenever it is sent, and puts the new text in the place of the old one. ``feed`` is
-    the name of the report list; a finding with many rows has several notes, numbered from 0.
+    note again whenever it is sent, and puts the new text in the place of the old one. ``list_name``
+    is the name of the report list. ``key`` is `FindingIdentity.key`, with the state behind it for a
+    row without a subject: that one has another note for each state. A finding with many rows has
+    several notes, numbered from 0.
     """
     return _id(
         "note",
-        f'{{"finding":"{key.hex()}","list":{_quote(feed)},"number":{number:d},'
+        f'{{"finding":"{key.hex()}","list":{_quote(list_name)},"number":{number:d},'
         f'"type":"{report_type}"}}',
     )
 
 
-def note_of_host(report_type: str, feed: str, host: str, number: int) -> str:
+def note_of_host(report_type: str, list_name: str, host: str, number: int) -> str:
     """Return our own fixed id of a note on what a report type says of a host in one list.
 
     A host with many findings has several, numbered from 0; each is the same on every day.
     """
     return _id(
         "note",
-        f'{{"host":{_quote(host)},"list":{_quote(feed)},"number":{number:d},'
+        f'{{"host":{_quote(host)},"list":{_quote(list_name)},"number":{number:d},'
         f'"type":"{report_type}"}}',
     )
 

@@ -26,13 +26,13 @@ class Container(NamedTuple):
     """What a Report and a Case say alike of the report file."""
 
     name: str
-    """With ``day``, what identifies it."""
-    day: str
-    """The day covered."""
+    """With ``published``, what identifies it."""
+    published: str
+    """Noon UTC of the day covered: ``YYYY-MM-DDT12:00:00.000Z``."""
     description: str
     """Markdown."""
     object_refs: Sequence[str]
-    """What this part contains, a Case its Report too; not empty. OpenCTI adds the parts up."""
+    """Ids in this part, never empty; a Case also names its Report. OpenCTI merges the parts'."""
     file_name: str
     """Of the report file: its external reference."""
     labels: Sequence[str] = ()
@@ -48,13 +48,13 @@ def report(origin: Origin, about: Container, link: str | None = None) -> StixObj
         "description": about.description,
         # One of the two in OpenCTI's vocabulary; the other is internal-report.
         "report_types": ["threat-report"],
-        "published": about.day,
+        "published": about.published,
         "object_refs": _not_empty("report", about.object_refs),
         "external_references": [_file_reference(about.file_name, link)],
     }
-    stix_id = ids.report(name=about.name, published=about.day)
+    stix_id = ids.report(name=about.name, published=about.published)
     # Created on that day too: OpenCTI sets a Report's creation date to its publication anyway.
-    return _container("report", origin, stix_id, about.day, own, about.labels)
+    return _container("report", origin, stix_id, about.published, own, about.labels)
 
 
 def case_incident(origin: Origin, about: Container, *, severity: str, priority: str) -> StixObject:
@@ -70,8 +70,8 @@ def case_incident(origin: Origin, about: Container, *, severity: str, priority: 
         "object_refs": _not_empty("case", about.object_refs),
         "external_references": [_file_reference(about.file_name, None)],
     }
-    stix_id = ids.case_incident(name=about.name, created=about.day)
-    return _container("case-incident", origin, stix_id, about.day, own, about.labels)
+    stix_id = ids.case_incident(name=about.name, created=about.published)
+    return _container("case-incident", origin, stix_id, about.published, own, about.labels)
 
 
 def note(

@@ -39,8 +39,9 @@ REPORTED_CONFIDENCE: Final = 75
 OpenCTI shows a number in words: "2 - Probably True" on the Admiralty scale, its default (60 to
 79), "Witnessed" and "High" on the two others that it offers. Without one, an object would have the
 highest that the connector's user may give, usually 100: "1 - Confirmed by other sources", and
-nothing that an analyst writes with less would be kept. What he raises above this stays his. It must
-not change: OpenCTI ignores what is sent with less than it was once sent with.
+nothing that an analyst writes with less would be kept. An object that an analyst raises above this
+keeps the analyst's fields. Never lower it: OpenCTI ignores an update with less confidence than the
+object has.
 """
 
 SHARED_CONFIDENCE: Final = 40

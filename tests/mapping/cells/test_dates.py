@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.cells.dates import end_of_report, parse_seen, parse_time
+from shadowserver_connector.mapping.cells.dates import first_year_too_late, parse_seen, parse_time
 from tests.mapping.cells.platform import TIME
 
 
@@ -82,11 +82,11 @@ def test_any_time_is_itself(moment: datetime) -> None:
 )
 def test_a_report_ends_ten_years_after_its_own(day: str, end: str) -> None:
     """Times in a report may be up to ten years later than its own year."""
-    assert end_of_report(day) == end
+    assert first_year_too_late(day) == end
 
 
 @pytest.mark.parametrize("cell", ["2035-01-01", "2038-01-19T03:14:07Z", "2003-12-31 23:59:59"])
 def test_time_outside_of_what_a_report_tells_of_is_refused(cell: str) -> None:
     """A time before Shadowserver, or ten years after the report, is refused in every form."""
     with pytest.raises(ValueError, match="a time "):
-        parse_seen(cell, end_of_report("2024-01-31T00:00:00.000Z"))
+        parse_seen(cell, first_year_too_late("2024-01-31T00:00:00.000Z"))

@@ -24,7 +24,7 @@ from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.hashes_and_keys import (
     LENGTHS,
     parse_hash,
-    parse_pem,
+    parse_pem_hashes,
     parse_serial_number,
     parse_ssh_key,
     parse_ssh_key_type,
@@ -60,7 +60,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
         *(parse_name, parse_email, parse_url, parse_time, parse_country),
         *(parse_boolean, parse_severity, parse_protocol, parse_application),
         *(parse_ssh_key, parse_ssh_key_type, parse_ssh_md5, parse_ssh_sha256),
-        *(parse_label, parse_term, parse_user_agent, parse_version, parse_cpe, parse_pem),
+        *(parse_label, parse_term, parse_user_agent, parse_version, parse_cpe, parse_pem_hashes),
         parse_serial_number,
     )
 } | {f"parse_hash {name}": partial(parse_hash, name) for name in LENGTHS}
@@ -110,7 +110,7 @@ def test_a_parser_returns_or_says_why_not(name: str, cell: str) -> None:
     sorted(
         PARSERS.keys()
         # What these return is no text that could be parsed once more.
-        - {"parse_ssh_key", "parse_pem", "parse_boolean", "parse_ssh_key_type"}
+        - {"parse_ssh_key", "parse_pem_hashes", "parse_boolean", "parse_ssh_key_type"}
     ),
 )
 @settings(max_examples=40)

@@ -12,7 +12,7 @@ from shadowserver_connector.mapping.cells.hashes_and_keys import (
     distinguished_name,
     is_hash,
     parse_hash,
-    parse_pem,
+    parse_pem_hashes,
     parse_serial_number,
     parse_ssh_key,
     parse_ssh_key_type,
@@ -89,7 +89,7 @@ def test_a_certificate_in_pem_is_hashed(newline: str) -> None:
     """The hashes are of the DER inside the PEM, with or without its line breaks."""
     body = newline.join([base64.b64encode(DER).decode()[i : i + 64] for i in range(0, 344, 64)])
     pem = f"-----BEGIN CERTIFICATE-----{newline}{body}{newline}-----END CERTIFICATE-----{newline}"
-    assert parse_pem(pem) == {
+    assert parse_pem_hashes(pem) == {
         "MD5": hashlib.md5(DER).hexdigest(),
         "SHA-1": hashlib.sha1(DER).hexdigest(),
         "SHA-256": hashlib.sha256(DER).hexdigest(),
@@ -110,7 +110,7 @@ def test_a_certificate_in_pem_is_hashed(newline: str) -> None:
 def test_what_is_no_certificate_is_refused(cell: str) -> None:
     """Bare or broken base64, and other PEM blocks, are refused."""
     with pytest.raises(ValueError, match=r"certificate|base64"):
-        parse_pem(cell)
+        parse_pem_hashes(cell)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_part_of_a_certificate_is_refused(der: bytes) -> None:
     """A truncated certificate is refused, as its hashes are those of no certificate."""
     body = base64.b64encode(der).decode()
     with pytest.raises(ValueError, match="not a whole certificate"):
-        parse_pem(f"-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----")
+        parse_pem_hashes(f"-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----")
 
 
 @pytest.mark.parametrize("size", [1, 127, 128, 255, 256, 70_000])
@@ -135,7 +135,7 @@ def test_length_of_a_certificate_in_any_form(size: int) -> None:
     length = digits if size < 128 else bytes([0x80 + len(digits)]) + digits
     der = b"\x30" + length + b"\x05" * size
     body = base64.b64encode(der).decode()
-    found = parse_pem(f"-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----")
+    found = parse_pem_hashes(f"-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----")
     assert found["SHA-256"] == hashlib.sha256(der).hexdigest()
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from shadowserver_connector.mapping.cells.host_names_and_urls import (
-    MAX_LENGTH,
+    MAX_URL_LENGTH,
     build_url,
     parse_url,
 )
@@ -69,7 +69,7 @@ def test_an_absolute_url_is_normalised(cell: str, value: str) -> None:
         *("http://127.0.0.1/", "http://1.2.3/", "http://[2001:db8::1", "http://[192.0.2.1]/"),
         *("http://www.example.com:port/", "http://www.example.com:99999/", "http://a.example:²/"),
         *("http://*.example.com/", "http://[2001:db8::1]x/", "http://a.example/\ud800"),
-        "http://www.example.com/" + "a" * MAX_LENGTH,
+        "http://www.example.com/" + "a" * MAX_URL_LENGTH,
     ],
 )
 def test_what_is_no_absolute_url_is_refused(cell: str) -> None:

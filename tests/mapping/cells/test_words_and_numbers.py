@@ -17,9 +17,9 @@ from shadowserver_connector.mapping.cells.host_names_and_urls import (
     protocol_stack,
 )
 from shadowserver_connector.mapping.cells.text_and_tags import (
-    MAX_LENGTH,
+    MAX_LABEL_LENGTH,
+    MAX_LABELS,
     MAX_NAME,
-    MAX_NUMBER,
     RANK,
     find_attack_ids,
     find_cves,
@@ -136,8 +136,8 @@ def test_tags_become_labels() -> None:
 
 def test_labels_are_bounded_in_length_and_number() -> None:
     """One cell gives a bounded number of labels of bounded length."""
-    assert split_tags("x" * (MAX_LENGTH + 1) + ";y") == ("y",)
-    assert len(split_tags(";".join(map(str, range(1000))))) == MAX_NUMBER
+    assert split_tags("x" * (MAX_LABEL_LENGTH + 1) + ";y") == ("y",)
+    assert len(split_tags(";".join(map(str, range(1000))))) == MAX_LABELS
     with pytest.raises(ValueError, match="empty"):
         parse_label("\x00 ")
 

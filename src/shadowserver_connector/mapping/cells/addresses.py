@@ -25,7 +25,11 @@ class Address(NamedTuple):
 
 
 def parse_ip(text: str) -> Address:
-    """Return an address; IPv6 compressed, IPv4-mapped IPv6 as IPv4."""
+    """Return an address; IPv6 compressed, IPv4-mapped IPv6 as IPv4.
+
+    Refuses those that are no host's on a network: unspecified, loopback, link-local, multicast, and
+    IPv4 from 224.0.0.0 up. Private ones are accepted.
+    """
     return _parse_v6(text) if ":" in text else _parse_v4(text)
 
 

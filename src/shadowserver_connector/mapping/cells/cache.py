@@ -11,7 +11,7 @@ from typing import Any, Final
 from shadowserver_connector.memory_limits import CACHE_BYTES
 
 WIDEST: Final = 4
-"""Maximum number of bytes of a character. Kept texts are short, so nobody checks."""
+"""Upper bound for the bytes of a character, used instead of measuring each text."""
 
 _LARGEST: Final = 64 * 1024
 # Bytes reserved at a time: at first, and at most, which is less than a large entry takes.
@@ -25,15 +25,15 @@ _ENTRY_BYTES: Final = 200
 class BoundedCache:
     """What is kept for one column, section or kind; `CacheBudget.new_cache` creates one."""
 
-    __slots__ = ("_budget", "_left", "_most", "_taken", "known")
+    __slots__ = ("_budget", "_left", "_max_entries", "_taken", "known")
 
     known: dict[Any, Any]
     """For look-ups; always the same dict."""
 
-    def __init__(self, cache_budget: CacheBudget, most: int) -> None:
+    def __init__(self, cache_budget: CacheBudget, max_entries: int) -> None:
         self.known = {}
         self._budget = cache_budget
-        self._most = most
+        self._max_entries = max_entries
         # Bytes reserved for this cache, and how many of them are still unused. Only when none are
         # left are entries counted, and the sizes of all other caches checked.
         self._taken = 0
@@ -60,12 +60,12 @@ class BoundedCache:
         """
         if size > _LARGEST:
             return -1
-        if len(self.known) >= self._most:
+        if len(self.known) >= self._max_entries:
             self.forget()
         cache_budget = self._budget
         # In proportion to what is taken: the many caches that are little used reserve little.
         more = max(size - self._left, min(_MAX_AHEAD, _AHEAD + self._taken // 2))
-        if cache_budget.size + more > cache_budget.most:
+        if cache_budget.size + more > cache_budget.max_bytes:
             cache_budget.forget()
             # What this cache had left is gone too.
             more = size
@@ -83,20 +83,20 @@ class BoundedCache:
 class CacheBudget:
     """Everything that is kept for one report."""
 
-    __slots__ = ("_all", "most", "size")
+    __slots__ = ("_all", "max_bytes", "size")
 
     size: int
     """Bytes reserved, approximately."""
-    most: int
+    max_bytes: int
 
-    def __init__(self, most: int = CACHE_BYTES) -> None:
+    def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
         self.size = 0
-        self.most = most
+        self.max_bytes = max_bytes
         self._all: list[BoundedCache] = []
 
-    def new_cache(self, most: int) -> BoundedCache:
-        """Return a cache for up to ``most`` values, or some more if they are small."""
-        cache = BoundedCache(self, most)
+    def new_cache(self, max_entries: int) -> BoundedCache:
+        """Return a cache for up to ``max_entries`` values, or some more if they are small."""
+        cache = BoundedCache(self, max_entries)
         self._all.append(cache)
         return cache
 

@@ -16,9 +16,10 @@ _MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _FIRST: Final = "2004"
 """The year in which Shadowserver was founded; earlier times are zeros of clocks."""
 _YEARS_LATER: Final = 10
-"""Years after that of a report up to which its rows may lie.
+"""Years by which a row may be later than its report.
 
-A file whose name tells no day may hold years of rows; later ones are ends of clocks.
+A file without a day in its name may cover years. Later times are those of clocks at the end of
+their range.
 """
 # `fromisoformat` also takes `20240131`, which may be any number, and weeks (`2024-W05-3`).
 _ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:|\Z)", re.ASCII)
@@ -54,14 +55,14 @@ def parse_time(text: str) -> str:
     return moment.isoformat(timespec="milliseconds") + "Z"
 
 
-def parse_seen(text: str, end: str) -> str:
-    """Return the time at which something was seen, as `parse_time` does; see `end_of_report`.
+def parse_seen(text: str, too_late: str) -> str:
+    """Return the time at which something was seen, as `parse_time` does; see `first_year_too_late`.
 
     Old times are accepted, because special reports are about what happened months or years ago, but
     not times from before Shadowserver existed.
     """
     time = parse_time(text)
-    if time >= end:
+    if time >= too_late:
         raise ValueError(f"a time more than {_YEARS_LATER} years after the report's")
     if time < _FIRST:
         raise ValueError(f"a time before {_FIRST}")
@@ -78,10 +79,10 @@ def days_after(day: str, days: int) -> str:
     return later.isoformat(timespec="milliseconds") + "Z"
 
 
-def end_of_report(day: str) -> str:
-    """Return the year from which on nothing in a report of a day can have been seen.
+def first_year_too_late(day: str) -> str:
+    """Return the first year in which no row of a report of this day can have been seen.
 
-    Both are written as `parse_time` does, and can be compared as texts.
+    Both can be compared as texts with times that `parse_time` returns.
     """
     # As text, a year of five digits would come before all others.
     return str(min(int(day[:4]) + _YEARS_LATER + 1, 9999))

@@ -172,7 +172,7 @@ def distinguished_name(parts: Mapping[str, str]) -> str:
     return ",".join(f"{key}={_ESCAPED.sub(_escaped, parts[key])}" for key in named)
 
 
-def parse_pem(text: str) -> dict[str, str]:
+def parse_pem_hashes(text: str) -> dict[str, str]:
     """Return the hashes, by STIX's names, of the first certificate in a PEM text.
 
     Line breaks may be missing or written `\\n`.

@@ -35,14 +35,14 @@ PRIVATE: Final = (
 )
 
 
-class HostName(NamedTuple):
+class DnsName(NamedTuple):
     """A name and the type of object that OpenCTI accepts it as."""
 
     value: str
     type: Literal["domain-name", "hostname"]
 
 
-def parse_name(text: str) -> HostName:
+def parse_name(text: str) -> DnsName:
     """Return a name in lower case, without trailing dot, non-ASCII labels as in DNS (IDNA).
 
     A fully qualified name is a domain name, one with underscores too. Any other that a host can
@@ -56,12 +56,12 @@ def parse_name(text: str) -> HostName:
     if name in _NOBODY or name.endswith((".in-addr.arpa", ".ip6.arpa")):
         raise ValueError("a name of no host")
     if _FQDN.fullmatch(name) and not name.endswith(PRIVATE) and _is_idna(name):
-        return HostName(name, "domain-name")
+        return DnsName(name, "domain-name")
     if _DOTTED_QUAD.fullmatch(name) or ":" in name:
         raise ValueError("an address instead of a name")
     if len(name) < 2 or _LETTER.search(name) is None or _HOST.fullmatch(name) is None:
         raise ValueError("not a host name")
-    return HostName(name, "hostname")
+    return DnsName(name, "hostname")
 
 
 def _is_idna(name: str) -> bool:
@@ -87,7 +87,7 @@ def _ascii(text: str) -> str:
         raise ValueError("not an internationalised name") from None
 
 
-MAX_HOSTS: Final = 20
+MAX_CELL_HOSTS: Final = 20
 """Maximum number of hosts from one cell. A malware's configuration has a few; a client may write
 any number of names into a header that it sends, and each would be an object in OpenCTI.
 """
@@ -98,12 +98,12 @@ _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\\@\s]+)(?:[/?#]\S*)?
 _BETWEEN: Final = re.compile(r"[,;|\s]+")
 
 
-def parse_hosts(text: str) -> tuple[HostName | Address, ...]:
+def parse_hosts(text: str) -> tuple[DnsName | Address, ...]:
     """Return the hosts in a cell, which usually has one, each once.
 
     Several are separated by commas, semicolons, bars or spaces. Malware configurations have a path
     after each of their controllers, ``c2.example.net,/jquery.js``. Raises ``TooManyError`` for more
-    than ``MAX_HOSTS``.
+    than ``MAX_CELL_HOSTS``.
     """
     try:
         # As a whole first: the path of a URL may contain what separates hosts.
@@ -113,15 +113,15 @@ def parse_hosts(text: str) -> tuple[HostName | Address, ...]:
         if not parts or parts == [text]:
             raise  # nothing was separated, so the reason above is the right one
     different = dict.fromkeys(parts)
-    hosts: dict[HostName | Address, None] = {}
+    hosts: dict[DnsName | Address, None] = {}
     for at, part in enumerate(different):
-        if len(hosts) == MAX_HOSTS:
+        if len(hosts) == MAX_CELL_HOSTS:
             raise TooManyError("hosts", tuple(hosts), len(different) - at)
         hosts[parse_host(part)] = None
     return tuple(hosts)
 
 
-def parse_host(text: str) -> HostName | Address:
+def parse_host(text: str) -> DnsName | Address:
     """Return the host of an HTTP ``Host`` header or a host cell, without a port.
 
     Web sites are also given as URLs; the result is their host. Defanged values, ``example[.]com``
@@ -273,7 +273,7 @@ def protocol_stack(
     return tuple(stack)
 
 
-MAX_LENGTH: Final = 4096
+MAX_URL_LENGTH: Final = 4096
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{1,15}")
 _UNWANTED: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]")
@@ -296,8 +296,8 @@ def parse_url(text: str) -> str:
     The rest is unchanged, except that characters not allowed in URLs are percent-encoded, and a
     password is removed. Defanged URLs, such as ``hxxp://example[.]com/``, are read like any other.
     """
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"a URL of more than {MAX_LENGTH} characters")
+    if len(text) > MAX_URL_LENGTH:
+        raise ValueError(f"a URL of more than {MAX_URL_LENGTH} characters")
     if _UNWANTED.search(text):
         raise ValueError("a URL with spaces or control characters")
     defanged = _DEFANGED.match(text)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from shadowserver_connector.catalogue.columns import RDNS, Column
+from shadowserver_connector.catalogue.columns import DN_ATTRIBUTES, Column
 from shadowserver_connector.mapping.cells.addresses import (
     parse_asn,
     parse_ip,
@@ -21,7 +21,7 @@ from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.hashes_and_keys import (
     ALGORITHMS,
     parse_hash,
-    parse_pem,
+    parse_pem_hashes,
     parse_serial_number,
     parse_ssh_key,
     parse_ssh_key_type,
@@ -46,9 +46,9 @@ from shadowserver_connector.mapping.cells.text_and_tags import (
     parse_boolean,
     parse_count,
     parse_cves,
+    parse_cves_in_tags,
     parse_directory_text,
     parse_severity,
-    parse_tags,
     parse_term,
     parse_user_agent,
     parse_version,
@@ -62,7 +62,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "first_seen": parse_time,
     "last_seen": parse_time,
     "severity": parse_severity,
-    "tags": parse_tags,
+    "tags": parse_cves_in_tags,
     "protocol": parse_protocol,
     "application": parse_application,
     "scheme": parse_scheme,
@@ -88,7 +88,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
     **{f"file.{part}": partial(parse_hash, name) for part, name in ALGORITHMS},
     "file.name": parse_term,
     **{f"x509.{part}": partial(parse_hash, name) for part, name in ALGORITHMS},
-    "x509.raw": parse_pem,
+    "x509.raw": parse_pem_hashes,
     "x509.serial_number": parse_serial_number,
     "x509.not_before": parse_time,
     "x509.not_after": parse_time,
@@ -98,8 +98,8 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "x509.version": parse_version,
     "x509.issuer": parse_directory_text,
     "x509.subject": parse_directory_text,
-    **{f"x509.issuer.{rdn}": parse_directory_text for rdn in RDNS},
-    **{f"x509.subject.{rdn}": parse_directory_text for rdn in RDNS},
+    **{f"x509.issuer.{rdn}": parse_directory_text for rdn in DN_ATTRIBUTES},
+    **{f"x509.subject.{rdn}": parse_directory_text for rdn in DN_ATTRIBUTES},
     "ssh.public_key": parse_ssh_key,
     "ssh.sha256": parse_ssh_sha256,
     "ssh.md5": parse_ssh_md5,

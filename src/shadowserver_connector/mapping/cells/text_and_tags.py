@@ -131,10 +131,10 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
-MAX_LENGTH: Final = 128
+MAX_LABEL_LENGTH: Final = 128
 """OpenCTI cannot filter by labels of more than 512 characters; no tag is half as long as this."""
 
-MAX_NUMBER: Final = 50
+MAX_LABELS: Final = 50
 """Each new label is a read and a write for OpenCTI: a cell full of rubbish must not create many."""
 
 _SEPARATORS: Final = re.compile(r"[;,]")
@@ -151,7 +151,7 @@ _CVE: Final = re.compile(
 def split_tags(text: str) -> tuple[str, ...]:
     """Return the labels in a cell, separated by `;` or `,`, each once, in order.
 
-    Empty and overlong tags are left out, and everything after `MAX_NUMBER` labels. A CVE id is not
+    Empty and overlong tags are left out, and everything after `MAX_LABELS` labels. A CVE id is not
     a label: it becomes a Vulnerability.
     """
     labels: dict[str, None] = {}
@@ -163,7 +163,7 @@ def split_tags(text: str) -> tuple[str, ...]:
         if _CVE.fullmatch(label):
             continue
         labels[label] = None
-        if len(labels) == MAX_NUMBER:
+        if len(labels) == MAX_LABELS:
             break
     return tuple(labels)
 
@@ -171,10 +171,10 @@ def split_tags(text: str) -> tuple[str, ...]:
 def tags_left_out(text: str) -> int:
     """Return how many tags of a cell do not become labels because there are too many."""
     # Nearly every cell has fewer, and need not be split a second time.
-    if text.count(";") + text.count(",") < MAX_NUMBER:
+    if text.count(";") + text.count(",") < MAX_LABELS:
         return 0
     tags = {part.strip().lower() for part in _SEPARATORS.split(text)}
-    return max(0, len(tags - {""}) - MAX_NUMBER)
+    return max(0, len(tags - {""}) - MAX_LABELS)
 
 
 def parse_label(text: str) -> str:
@@ -184,13 +184,13 @@ def parse_label(text: str) -> str:
     """
     # Before the cell is cleaned: one of megabytes would take long.
     if len(text) > _LONGEST:
-        raise ValueError(f"a label of more than {MAX_LENGTH} characters")
+        raise ValueError(f"a label of more than {MAX_LABEL_LENGTH} characters")
     # Lower-casing comes first: it can introduce characters of its own.
     label = _BETWEEN_WORDS.sub("-", one_line(text.lower()))
     if is_null(label):
         raise ValueError("an empty label")
-    if len(label) > MAX_LENGTH:
-        raise ValueError(f"a label of more than {MAX_LENGTH} characters")
+    if len(label) > MAX_LABEL_LENGTH:
+        raise ValueError(f"a label of more than {MAX_LABEL_LENGTH} characters")
     return label
 
 
@@ -245,7 +245,7 @@ def parse_attack_ids(text: str) -> tuple[str, ...]:
     return first_of("ATT&CK ids", find_attack_ids(text))
 
 
-def parse_tags(text: str) -> tuple[str, ...]:
+def parse_cves_in_tags(text: str) -> tuple[str, ...]:
     """Return the CVE ids in a cell of tags.
 
     Raises ``TooManyError`` where there are too many of them, or more tags than become labels.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shadowserver_connector.catalogue.columns import RDNS
+from shadowserver_connector.catalogue.columns import DN_ATTRIBUTES
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.countries_and_products import (
     Product,
@@ -55,7 +55,7 @@ def _hashes(collector: ObjectCollector, kind: str) -> dict[str, str]:
 
 def _name(collector: ObjectCollector, side: str) -> str | None:
     whole: str | None = collector.value(f"x509.{side}")
-    parts = {rdn: text for rdn in RDNS if (text := collector.value(f"x509.{side}.{rdn}"))}
+    parts = {rdn: text for rdn in DN_ATTRIBUTES if (text := collector.value(f"x509.{side}.{rdn}"))}
     return whole or distinguished_name(parts) or None
 
 
@@ -81,7 +81,7 @@ SERVICE: Final = "service"
 """Group of the cells about the software that answers on the scanned port."""
 
 TARGET: Final = "target"
-"""Group of the cells about the software that an attacker was after, and does not run itself."""
+"""Group of the cells about the software that an attack was aimed at: its source does not run it."""
 
 
 def build_software(collector: ObjectCollector) -> None:

@@ -180,14 +180,14 @@ class ObjectCollector:
         """Offer an object as an end of relationships with other parts of the row."""
         self._ends.append((end, stix_id))
 
-    def indicate(self, stix_id: str) -> None:
+    def record_indicator(self, stix_id: str) -> None:
         self._indicators.append(stix_id)
 
-    def locate(self, stix_id: str, value: str) -> None:
+    def set_party_address(self, stix_id: str, value: str) -> None:
         """Record that this is the address of the party."""
         self._addresses = ((self.layout.party, stix_id, value),)
 
-    def part(self) -> RowObjects:
+    def row_objects(self) -> RowObjects:
         if not (self._objects or self._bad):
             return NO_OBJECTS
         size = _OVERHEAD_BYTES + OBJECT_BYTES * len(self._objects)
@@ -197,7 +197,7 @@ class ObjectCollector:
         part.observables = tuple(self._observables)
         part.noted = tuple(self._noted)
         # The row's labels are about this party, or about somebody else.
-        if self.layout.described:
+        if self.layout.tags_are_about:
             part.tagged = tuple(self._tagged)
         else:
             part.labelled = tuple(self._tagged)
@@ -231,7 +231,7 @@ def add_indicator(collector: ObjectCollector, stix: StixObject, kind: str) -> No
         score=meaning.score,
     )
     indicator_id = collector.add_shared(indicator)
-    collector.indicate(indicator_id)
+    collector.record_indicator(indicator_id)
     collector.relate(indicator_id, "based-on", stix["id"])
 
 

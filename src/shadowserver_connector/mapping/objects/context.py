@@ -16,9 +16,9 @@ from shadowserver_connector.catalogue.catalogue import (
 )
 from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.cache import CacheBudget
-from shadowserver_connector.mapping.cells.dates import end_of_report
+from shadowserver_connector.mapping.cells.dates import first_year_too_late
 from shadowserver_connector.mapping.cells.readers import ColumnReader
-from shadowserver_connector.mapping.objects.templates import Encoders
+from shadowserver_connector.mapping.objects.encoders import Encoders
 from shadowserver_connector.mapping.options import NEEDED, Options
 from shadowserver_connector.stix.shared_objects import Origin
 
@@ -75,9 +75,11 @@ class RelationshipRules:
         created = self._far_end_created.get(link)
         if created is None:
             kind = self._kind(link)
-            # Of a kind that the catalogue does not know, nothing else may say the same.
+            # Of a kind that the catalogue does not know, perhaps nothing else expresses it.
             created = (
-                kind is None or kind.alone or self.creates(relationship, source, target, far_end)
+                kind is None
+                or kind.creates_far_end
+                or self.creates(relationship, source, target, far_end)
             )
             self._far_end_created[link] = created
         return created
@@ -113,16 +115,16 @@ class ConversionContext:
     """What is cached about cells."""
 
     @property
-    def end(self) -> str:
-        """No row can have been seen at or after this time; it is compared with others as text."""
-        return end_of_report(self.day)
+    def too_late(self) -> str:
+        """No row can have been seen in this year or later; it is compared with times as text."""
+        return first_year_too_late(self.day)
 
     def meaning(self, party: str) -> Meaning:
         named = self.report_type.parties.get(party)
         usual = self.catalogue.party_meanings.get(party, "other")
         return self.catalogue.meanings[named or usual]
 
-    def described(self, party: str) -> bool:
+    def tags_are_about(self, party: str) -> bool:
         """Tell whether a row's tags and malware are about a party.
 
         They describe the attacker. In a report without one, they say what the victim suffered.
@@ -154,7 +156,7 @@ class SectionLayout:
     """Whether Notes belong there. Other parties get none: thousands of rows may name them, and a
     page with more than about 60 Notes does not open.
     """
-    described: bool
+    tags_are_about: bool
     """Whether a row's tags are about the party's objects."""
     far_end: str
     """What the party is as an end of relationships: one of ``FAR_ENDS``."""
@@ -184,7 +186,7 @@ def layout_of_section(
     far_end = far_end_of_party(
         meaning, is_primary=bool(party) and party == context.report_type.primary
     )
-    # Asked for a name only: a kind of `links.toml` that has names has the URLs too.
+    # Asking about domain names is enough: a kind of `links.toml` that has names has URLs too.
     controls = meaning.name in _CONTROLLERS and context.rules.creates(
         "communicates-with", "malware", "domain-name", far_end if far_end == "called" else ""
     )
@@ -199,7 +201,7 @@ def layout_of_section(
         is_primary=party == context.report_type.primary,
         own_page=meaning.name not in _CROWDED,
         notes=meaning.name not in _CROWDED and party in ("", context.report_type.primary),
-        described=context.described(party),
+        tags_are_about=context.tags_are_about(party),
         far_end=far_end,
         controls=controls,
         is_name=meaning.name in _NAMES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shadowserver_connector.catalogue.columns import ADDRESS_ROLES
 from shadowserver_connector.mapping.cells.addresses import Address
-from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
+from shadowserver_connector.mapping.cells.host_names_and_urls import DnsName
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
 from shadowserver_connector.stix import observables
 from shadowserver_connector.stix.ids import type_of
@@ -34,11 +34,11 @@ def build_host(collector: ObjectCollector) -> None:
             _build_name(collector, name, host)
     for name in names:
         # An address here is a request that was sent to it, and it has its own column.
-        if isinstance(name, HostName):
+        if isinstance(name, DnsName):
             _build_domain(collector, name, host)
     # A network, or an address in a column for networks, is not an end of a connection.
     if own is not None:
-        collector.locate(ip, own.value)
+        collector.set_party_address(ip, own.value)
     if ip:
         _describe(collector, ip)
     else:
@@ -59,7 +59,7 @@ def _build_address(collector: ObjectCollector, value: Address) -> str:
 
 
 def _build_name(
-    collector: ObjectCollector, name: HostName, ip: str, score: int | None = None
+    collector: ObjectCollector, name: DnsName, ip: str, score: int | None = None
 ) -> str:
     layout = collector.layout
     serialised = collector.context.encode.name(name, score)
@@ -74,7 +74,7 @@ def _build_name(
     return name_id
 
 
-def _build_domain(collector: ObjectCollector, name: HostName, ip: str) -> None:
+def _build_domain(collector: ObjectCollector, name: DnsName, ip: str) -> None:
     """Create a name that was requested, as opposed to one that an address has in reverse DNS."""
     layout = collector.layout
     name_id = _build_name(collector, name, ip, layout.meaning.score)

@@ -12,7 +12,7 @@ from shadowserver_connector.bundle.chunk import ChunkObject
 from shadowserver_connector.bundle.finding_objects import Labels, ObservedDraft, SerialisedObject
 from shadowserver_connector.catalogue.catalogue import ReportType
 from shadowserver_connector.mapping.cells.text_and_tags import RANK
-from shadowserver_connector.mapping.objects.templates import Encoders
+from shadowserver_connector.mapping.objects.encoders import Encoders
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.stix import ids, reported_objects
@@ -115,7 +115,7 @@ class ReportContainers:
         """Return the part with these references; a part without any refers to the author."""
         about = Container(
             name=self._part_name(part),
-            day=self.published,
+            published=self.published,
             description=self.description,
             # STIX allows no Report without references.
             object_refs=refs or (self.author,),
@@ -133,7 +133,7 @@ class ReportContainers:
         priority = self.options.incident_priority
         about = Container(
             name=self.case_name,
-            day=self.published,
+            published=self.published,
             description=self.case_description,
             # With the references of all parts it would be the large container that parts avoid.
             object_refs=[*(refs if only_part else ()), self._report_id(part)],
@@ -150,7 +150,7 @@ class ReportContainers:
             )
         )
 
-    def note_refs(self, part: int) -> tuple[str, ...]:
+    def container_ids(self, part: int) -> tuple[str, ...]:
         """Return the ids of the containers that Notes of this part are attached to."""
         # A Note that is sent names the Report, not the reverse: of two objects that refer to each
         # other, OpenCTI drops one reference.

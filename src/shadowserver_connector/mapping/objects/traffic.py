@@ -1,7 +1,7 @@
 """Network traffic: a service on the asset, or a flow between two parties.
 
-Nearly every row has other ports. So single cells and the texts around ports and addresses are
-cached here and not, as in sections, the parts made from the cells.
+Nearly every row has other ports. So, unlike in sections, no whole objects are cached here: only
+single cells, and the texts around ports and addresses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shadowserver_connector.mapping.cells.host_names_and_urls import (
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader
 from shadowserver_connector.mapping.cells.text_and_tags import split_tags
 from shadowserver_connector.mapping.objects.context import ConversionContext
-from shadowserver_connector.mapping.objects.templates import TrafficForm
+from shadowserver_connector.mapping.objects.encoders import TrafficForm
 from shadowserver_connector.stix import observables
 
 _REMEMBERED: Final = 1_024

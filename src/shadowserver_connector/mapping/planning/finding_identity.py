@@ -44,7 +44,7 @@ _DIFFERING: Final = frozenset(
 """Roles whose cells differ in nearly every row, so that caching them is of little use."""
 _LONGEST_OTHERS: Final = 200
 """The same limit for the cells of an identity, but for its address, together."""
-_LONGEST_LABEL: Final = 120
+_LONGEST_WHAT: Final = 120
 _LONGEST_NAME: Final = 255
 _NO_SUBJECT: Final = b"t"
 """The subject of rows in which no cell names one: an empty text."""
@@ -87,21 +87,21 @@ Member = tuple[int, Column]
 class FindingIdentity:
     """What a row says about a finding, in the form in which a history stores it."""
 
-    __slots__ = ("key", "label", "name", "state")
+    __slots__ = ("key", "name", "state", "what")
 
     key: bytes
     """The subject (see `packed_subject`), followed by ``DIGEST_BYTES`` of its identity."""
     state: bytes
     """``DIGEST_BYTES`` of its state."""
-    label: str
+    what: str
     """Port, protocol and what was found, for people: ``22/tcp ssh-brute-force``."""
     name: str
     """Host name or domain of the subject, lower case, or empty."""
 
-    def __init__(self, key: bytes, state: bytes, label: str, name: str) -> None:
+    def __init__(self, key: bytes, state: bytes, what: str, name: str) -> None:
         self.key = key
         self.state = state
-        self.label = label
+        self.what = what
         self.name = name
 
 
@@ -167,8 +167,8 @@ class _Certificate:
         return _pieces(self.all, row)
 
 
-class _Labels:
-    """Says in a few words what rows are about, which repeats, so that most is said once."""
+class _Descriptions:
+    """Says in a few words what rows are about; cached, because few rows differ in it."""
 
     def __init__(self, identity: Sequence[Member], ordered: Sequence[Member]) -> None:
         places = [next((at for at, col in identity if col.role == role), -1) for role in _ENDPOINT]
@@ -179,12 +179,12 @@ class _Labels:
 
     def of(self, row: list[str]) -> str:
         said = "\0".join([row[at] if at >= 0 else "" for at in self._said])
-        label = self._known.get(said)
-        if label is None:
+        what = self._known.get(said)
+        if what is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            label = self._known[said] = _label_of(said.split("\0"))
-        return label
+            what = self._known[said] = _what_of(said.split("\0"))
+        return what
 
 
 @final
@@ -233,14 +233,14 @@ class FindingIdentifier:
         certificates: Sequence[_Certificate],
         subjects: Sequence[_Subject],
         names: Sequence[int],
-        labels: _Labels,
+        descriptions: _Descriptions,
     ) -> None:
         self._identity = tuple(identity)
         self._state = tuple(state)
         self._certificates = tuple(certificates)
         self._subjects = tuple(subjects)
         self._names = tuple(names)
-        self._labels = labels
+        self._descriptions = descriptions
 
     def read(self, row: list[str]) -> FindingIdentity:
         """Return what a row says; it must have as many cells as the header."""
@@ -253,7 +253,7 @@ class FindingIdentifier:
         state = _pieces(self._state, row)
         for certificate in self._certificates:
             state += certificate.pieces(row)
-        return FindingIdentity(self.key(row), _digest(state), self._labels.of(row), name)
+        return FindingIdentity(self.key(row), _digest(state), self._descriptions.of(row), name)
 
     def key(self, row: list[str]) -> bytes:
         """Return the key of a row's finding alone, see `FindingIdentity`."""
@@ -270,7 +270,7 @@ def compile_finding_identifier(
     # By today's names: a digest depends neither on the order of the header nor on the year.
     ordered = sorted(
         (
-            (at, replace(column, name=catalogue.name_of_today(report_type.name, column.name)))
+            (at, replace(column, name=catalogue.current_column_name(report_type.name, column.name)))
             for at, column in enumerate(columns)
         ),
         key=lambda numbered: (numbered[1].name, columns[numbered[0]].name),
@@ -298,7 +298,7 @@ def compile_finding_identifier(
         list(certificates.values()),
         [_Subject(cells_of[at], all_cells, known) for at, _ in telling],
         [at for at, _ in named],
-        _Labels(identity, ordered),
+        _Descriptions(identity, ordered),
     )
 
 
@@ -346,11 +346,11 @@ def _digest(pieces: Sequence[str]) -> bytes:
     return hashed.digest()
 
 
-def _label_of(said: Sequence[str]) -> str:
+def _what_of(said: Sequence[str]) -> str:
     port, protocol, *cells = ["" if is_empty("text", cell) else cell.strip() for cell in said]
     endpoint = "/".join(filter(None, (port, protocol.lower())))
     words = [word.strip() for cell in cells for word in cell.replace(",", ";").split(";")]
-    return " ".join(filter(None, (endpoint, *dict.fromkeys(words))))[:_LONGEST_LABEL]
+    return " ".join(filter(None, (endpoint, *dict.fromkeys(words))))[:_LONGEST_WHAT]
 
 
 def _normal(role: str, part: str) -> Callable[[str], str]:

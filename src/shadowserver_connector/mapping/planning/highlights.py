@@ -17,8 +17,8 @@ from shadowserver_connector.mapping.cells.text_and_tags import RANK, find_cves, 
 from shadowserver_connector.mapping.planning.subjects import SubjectReader
 from shadowserver_connector.mapping.texts.markdown import masked
 
-MAX_HOSTS: Final = 10
-MAX_FINDINGS: Final = 100
+SHOWN_HOSTS: Final = 10
+SHOWN_FINDINGS: Final = 100
 """Findings of a report shown in its text."""
 
 MAX_TAGS: Final = 3
@@ -26,7 +26,7 @@ MAX_TAGS: Final = 3
 
 _LONGEST: Final = 120
 """Characters of a cell that are shown."""
-_HELD: Final = 20 * MAX_HOSTS
+_HELD: Final = 20 * SHOWN_HOSTS
 """Hosts held before all but the worst are dropped: so they are seldom sorted."""
 
 _HOSTS: Final = frozenset(["ip", "network", "domain", "hostname"])
@@ -129,7 +129,7 @@ class Highlights:
         if order <= self._floor:
             return
         host = self._subject(row)[:_LONGEST]
-        if len(self._findings) < MAX_FINDINGS:
+        if len(self._findings) < SHOWN_FINDINGS:
             heappush(self._findings, self._ranked(order, number, row))
         elif order > self._findings[0][0]:
             heapreplace(self._findings, self._ranked(order, number, row))
@@ -138,7 +138,7 @@ class Highlights:
             if known is None or known[0] < order:
                 self._hosts[host] = self._ranked(order, number, row)
                 self._bound()
-        if len(self._findings) == MAX_FINDINGS:
+        if len(self._findings) == SHOWN_FINDINGS:
             # A row that can be neither among the findings nor among the hosts is not looked at.
             self._floor = min(self._findings[0][0], self._host_floor)
 
@@ -148,11 +148,11 @@ class Highlights:
 
     def hosts(self) -> list[Highlight]:
         """Return the worst hosts, each by its worst finding, the worst first."""
-        return [self._shown(kept) for kept in nlargest(MAX_HOSTS, self._hosts.values())]
+        return [self._shown(kept) for kept in nlargest(SHOWN_HOSTS, self._hosts.values())]
 
     def _bound(self) -> None:
         if len(self._hosts) > _HELD:
-            kept = nlargest(MAX_HOSTS, self._hosts.items(), key=lambda item: item[1])
+            kept = nlargest(SHOWN_HOSTS, self._hosts.items(), key=lambda item: item[1])
             self._hosts = dict(kept)
             # A later row can only get among these if it is worse than the last of them.
             self._host_floor = kept[-1][1][0]

@@ -22,7 +22,7 @@ from shadowserver_connector.mapping.objects.certificates_software_urls import (
 from shadowserver_connector.mapping.objects.collector import Builder, ObjectCollector, RowObjects
 from shadowserver_connector.mapping.objects.context import ConversionContext, layout_of_section
 from shadowserver_connector.mapping.objects.hosts import build_accounts, build_host
-from shadowserver_connector.mapping.objects.threats import (
+from shadowserver_connector.mapping.objects.threats_and_labels import (
     LabelCache,
     build_attack_patterns,
     build_malware,
@@ -146,7 +146,7 @@ def _section(
     def build_part(cells: Cells) -> RowObjects:
         collector = ObjectCollector(context, layout, cells)
         build(collector)
-        return collector.part()
+        return collector.row_objects()
 
     cache = context.cache_budget.new_cache(CACHED_COMBINATIONS)
     # Of one place, `itemgetter` returns the cell itself, and a cell is looked up without a tuple.
@@ -201,7 +201,7 @@ class StatisticsColumns:
     severity: int | None
     host: int | None
     tops: Mapping[str, tuple[int, int]]
-    """Role -> index of its column, and of the column of its `BETTER` role, or the same again."""
+    """Role -> index of its column, and of the preferred one (`BETTER`); the same twice without."""
     highlights: HighlightColumns
 
     @property
@@ -232,12 +232,12 @@ class Plan:
     span: tuple[int | None, int | None]
     """Columns that tell when something began and ended."""
     count: tuple[int, ColumnReader] | None
-    unused: tuple[tuple[int, ColumnReader], ...]
+    only_checked: tuple[tuple[int, ColumnReader], ...]
     """Columns that create no object; their bad cells are counted all the same."""
     identify: FindingIdentifier
-    moving: tuple[int, ...]
+    volatile_places: tuple[int, ...]
     """Columns that sections read, and whose cells change while a finding recurs."""
-    traffic_moves: bool
+    traffic_is_volatile: bool
     """Whether the traffic of a recurring finding changes from day to day."""
 
 
@@ -245,16 +245,16 @@ def compile_plan(
     columns: Sequence[Column],
     context: ConversionContext,
     identify: FindingIdentifier,
-    parts: Sequence[str],
+    finding_parts: Sequence[str],
     page: str,
 ) -> Plan:
     """Return the plan for a header whose columns the catalogue has named.
 
-    ``parts`` says for each column which of the catalogue's ``FINDING_PARTS`` its cells are;
+    ``finding_parts`` says for each column which of the catalogue's ``FINDING_PARTS`` its cells are;
     ``page`` is the URL of Shadowserver's page on the type, or empty.
     """
-    volatile = frozenset(at for at, part in enumerate(parts) if part == VOLATILE)
-    identity = frozenset(at for at, part in enumerate(parts) if part == IDENTITY)
+    volatile = frozenset(at for at, part in enumerate(finding_parts) if part == VOLATILE)
+    identity = frozenset(at for at, part in enumerate(finding_parts) if part == IDENTITY)
     primary, cell_words = context.report_type.primary, context.catalogue.cell_words
     host = _index(columns, "ip", primary)
     count = _index(columns, "count")
@@ -298,10 +298,10 @@ def compile_plan(
         count=None
         if count is None
         else (count, ColumnReader(columns[count], context.cache_budget)),
-        unused=_unused(columns, context, traffic),
+        only_checked=_only_checked(columns, context, traffic),
         identify=identify,
-        moving=_moving(columns, context, volatile),
-        traffic_moves=any(columns[at].role in _OF_TRAFFIC for at in volatile),
+        volatile_places=_volatile_places(columns, context, volatile),
+        traffic_is_volatile=any(columns[at].role in _OF_TRAFFIC for at in volatile),
     )
 
 
@@ -332,7 +332,7 @@ def _labelling(columns: Sequence[Column]) -> tuple[int, ...]:
     return (*tags, *named) if tags else ()
 
 
-def _moving(
+def _volatile_places(
     columns: Sequence[Column], context: ConversionContext, volatile: frozenset[int]
 ) -> tuple[int, ...]:
     groups = _groups(columns, context)
@@ -340,7 +340,7 @@ def _moving(
     return tuple(sorted(volatile & read))
 
 
-def _unused(
+def _only_checked(
     columns: Sequence[Column], context: ConversionContext, traffic: TrafficBuilder | None
 ) -> tuple[tuple[int, ColumnReader], ...]:
     """Return the columns that have a parser and that nothing else in the plan reads."""

@@ -17,7 +17,9 @@ from shadowserver_connector.report.anomalies import Anomalies
 
 
 class RowFilter:
-    """Decides which rows are converted, in order; the same rows again get the same decisions.
+    """Decides which rows are converted, in order, and counts them.
+
+    A second instance decides the same of the same rows.
 
     An invalid severity is added to the anomalies; the row then gets that of its report type.
     """
@@ -38,7 +40,7 @@ class RowFilter:
         self.cut = 0
         """Rows beyond the wanted number of findings."""
 
-    def severity_if_wanted(self, number: int, row: list[str]) -> str | None:
+    def take(self, number: int, row: list[str]) -> str | None:
         """Return the severity of a row that is converted, ``None`` for one that is not."""
         severity = self._default
         if self._reader is not None:
@@ -65,7 +67,7 @@ With a few thousand more, a dict doubles the memory that it takes.
 MAX_COUNTED_CHARACTERS: Final = 1_000
 """Characters of a cell that is counted: no address, tag list or sector has more."""
 
-REPORT_TAGS: Final = 10
+MAX_REPORT_TAGS: Final = 10
 """Tags of its rows that a Report has as labels."""
 
 # Memory of a text in addition to its characters: the head of the object, its place in a dict.
@@ -82,7 +84,7 @@ class RowStatistics:
     rows: int = 0
     filtered: int = 0
     cut: int = 0
-    repeated: int = 0
+    duplicates: int = 0
     """Rows to be converted that are equal, cell by cell, to another one."""
     skipped: int = 0
     """Rows that are selected and not converted, because OpenCTI has what they would become."""
@@ -104,7 +106,7 @@ class RowStatistics:
         return max(self.severities, key=RANK.__getitem__, default="info")
 
     def frequent_tags(self) -> tuple[str, ...]:
-        """Return the most frequent tags of the selected rows, `REPORT_TAGS` at most.
+        """Return the most frequent tags of the selected rows, `MAX_REPORT_TAGS` at most.
 
         Tags that are equally frequent are sorted by name.
         """
@@ -113,7 +115,7 @@ class RowStatistics:
             for tag in split_tags(cell):
                 tags[tag] += number
         frequent = sorted(tags.items(), key=lambda each: (-each[1], each[0]))
-        return tuple([tag for tag, _ in frequent[:REPORT_TAGS]])
+        return tuple([tag for tag, _ in frequent[:MAX_REPORT_TAGS]])
 
     @property
     def wanted(self) -> int:
@@ -143,7 +145,7 @@ def select_and_count(
     severities: dict[str, int] = {}
     for numbered in rows:
         row = numbered[1]
-        severity = selection.severity_if_wanted(numbered[0], row)
+        severity = selection.take(numbered[0], row)
         if severity is None:
             continue
         severities[severity] = severities.get(severity, 0) + 1

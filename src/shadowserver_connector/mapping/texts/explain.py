@@ -169,7 +169,7 @@ _HASHES: Final = frozenset(f"x509.{part}" for part in _ALGORITHMS)
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnReading:
+class ExplainedColumn:
     """One column of a file."""
 
     name: str
@@ -187,7 +187,7 @@ class ColumnReading:
 
 def explain_columns(
     rows: Iterable[tuple[int, list[str]]], columns: Sequence[Column], context: ConversionContext
-) -> Iterator[ColumnReading]:
+) -> Iterator[ExplainedColumn]:
     """Read all rows and yield a reading of each column, in the order of the header.
 
     Cells are bad here that are bad to a conversion of all rows.
@@ -195,7 +195,7 @@ def explain_columns(
     filled = [0] * len(columns)
     bad = [0] * len(columns)
     reasons = [""] * len(columns)
-    seen: Parser = partial(parse_seen, end=context.end)
+    seen: Parser = partial(parse_seen, too_late=context.too_late)
     parsers = {**PARSERS, **dict.fromkeys(TIME_ROLES, seen)}
     roles = [(at, column.role, parsers.get(column.role)) for at, column in enumerate(columns)]
     hashes = _hashes_of_certificates(columns)
@@ -223,7 +223,7 @@ def explain_columns(
             bad[at] += 1
             reasons[at] = reasons[at] or reason
     for at, column in enumerate(columns):
-        yield ColumnReading(
+        yield ExplainedColumn(
             name=column.name,
             role=column.role,
             party=context.meaning(column.party).text if column.party else "",

@@ -29,8 +29,9 @@ _SHOWN_HASHES: Final = {
     "x509": ("sha512", "sha256", "sha1", "md5"),
     "file": ("sha256", "sha512", "sha1", "md5"),
 }
-"""Of the hashes of one thing, a Note shows the first good one: by its SHA-512 a certificate is
-titled in OpenCTI. All the good ones are in its object; a bad one is in none, so the Note has it."""
+"""Of the hashes of one thing, a Note shows the first valid one in this order. OpenCTI titles a
+certificate by its SHA-512. All valid ones are in the object; an invalid one is in the Note only.
+"""
 _NAMES: Final = dict(ALGORITHMS)
 
 _CLOCKED: Final = TIME_ROLES | {"x509.not_before", "x509.not_after"}
@@ -39,7 +40,7 @@ _ZONES: Final = ("Z", "UTC", "GMT", "+")
 
 
 class Hashes(NamedTuple):
-    """What a column of hashes has, and which hashes of the same thing are shown rather than its."""
+    """The algorithm of a column of hashes, and the columns whose hash is shown in its place."""
 
     algorithm: str = ""
     """STIX's name; empty for a column of something else."""
@@ -55,7 +56,7 @@ class NoteColumn:
 
     __slots__ = (
         *("_cached_lines", "_cached_shown", "_render", "_shown"),
-        *("algorithm", "at", "better", "heading", "lines", "moves"),
+        *("algorithm", "at", "better", "heading", "lines", "volatile"),
     )
 
     def __init__(
@@ -66,12 +67,12 @@ class NoteColumn:
         cache_budget: CacheBudget,
         hashes: Hashes = _NO_HASHES,
         *,
-        moves: bool = False,
+        volatile: bool = False,
     ) -> None:
         self.at = at
         self.heading = heading
         self.algorithm, self.better = hashes
-        self.moves = moves
+        self.volatile = volatile
         """Whether its cells change on their own, and do not distinguish findings."""
         self._cached_lines = cache_budget.new_cache(_REMEMBERED)
         self.lines: dict[str, str] = self._cached_lines.known
@@ -125,7 +126,7 @@ def note_columns(
             _renderer(column, cell_words),
             cache_budget,
             _hashes(columns, column),
-            moves=at in volatile and column.role != "time",
+            volatile=at in volatile and column.role != "time",
         )
         for at, column in ordered
     )

@@ -20,7 +20,10 @@ _LISTED: Final = 3
 _LONGEST_WORD: Final = 40
 _LONGEST_SUBJECT: Final = 120
 _TELLING: Final = 6
-"""Letters of a word from which it is no coincidence that a type's name contains it."""
+"""Letters from which a word that a type's name contains is not repeated in the title.
+
+Of a shorter word, that may be a coincidence.
+"""
 _REMEMBERED: Final = 512
 _SHORT: Final = 300
 """Characters of the cells, taken together, whose wording is cached."""
@@ -91,10 +94,10 @@ class NoteTitleWriter:
         self._joined = (_WORDS.sub("", report_type.name), _WORDS.sub("", report_type.short.lower()))
         self._known: dict[str, _TitleParts] = {}
 
-    def write(self, rows: Sequence[list[str]], subject: str, part: int = 0) -> NoteTitle:
+    def write(self, rows: Sequence[list[str]], subject: str, earlier_notes: int = 0) -> NoteTitle:
         """Return the title of a Note on rows of one subject.
 
-        ``part`` is 0 for the subject's first Note, 1 for the second, and so on.
+        ``earlier_notes`` is the number of Notes that the subject has already.
         """
         said = [self._title_parts(row) for row in rows]
         first = said[0]
@@ -114,8 +117,8 @@ class NoteTitleWriter:
         titled = f"{report_type.short} {shown}".strip()
         title = f"{titled}: {', '.join([*found, severity])}"
         more = ""
-        if part:
-            more = f", part {part + 1}"
+        if earlier_notes:
+            more = f", part {earlier_notes + 1}"
             title += more
         about = f" ({', '.join(found)}{more})" if found or more else ""
         who = f"**{shown}**" if shown else "A finding without an address"

@@ -185,9 +185,9 @@ def _findings(
 
     Cells that change on their own do not help to tell findings apart, so they come last.
     """
-    told = [column for column in varying if not column.moves]
+    told = [column for column in varying if not column.volatile]
     in_columns, further = told[:MAX_COLUMNS], told[MAX_COLUMNS:]
-    further += [column for column in varying if column.moves]
+    further += [column for column in varying if column.volatile]
     headings = [column.heading for column in in_columns]
     lines = [[_cell_in_table(column, row) for column in in_columns] for row in rows]
     # A day that all rows share is among the facts above (`Since.lines`).
@@ -264,9 +264,9 @@ class Since:
         return lines
 
     def days(self, numbers: Sequence[int]) -> list[str]:
-        """Return the first day of the finding of each row, of which there are several.
+        """Return the first day of each row's finding.
 
-        None where nothing is known.
+        An empty list without a history, or for a single row.
         """
         comparison = self._comparison
         if comparison is None or len(numbers) == 1:

@@ -16,8 +16,10 @@ from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.report.wording import counted
 
-ALONE: Final = 300
-"""Characters that OpenCTI shows of both, and that the first sentences must not exceed."""
+CASE_PREVIEW_CHARACTERS: Final = 300
+"""Characters of a Case's description that OpenCTI shows before "more": the first sentences of
+Report and Case must fit into them.
+"""
 
 NO_FINDINGS: Final = "No findings."
 
@@ -28,7 +30,9 @@ def report_lead(statistics: RowStatistics, history: HistoryHighlights | None) ->
         return NO_FINDINGS
     first, last = _how_many(statistics), _new(history)
     # Two less, for the spaces between the three sentences.
-    return _joined(first, _worst(statistics, ALONE - len(first) - len(last) - 2), last)
+    return _joined(
+        first, _worst(statistics, CASE_PREVIEW_CHARACTERS - len(first) - len(last) - 2), last
+    )
 
 
 def case_lead(
@@ -40,7 +44,7 @@ def case_lead(
     first = f"To do: {report_type.todo}." if report_type.todo else ""
     how_many, last = _how_many(statistics), _new(history)
     # Three less, for the spaces between the four sentences.
-    room = ALONE - len(first) - len(how_many) - len(last) - 3
+    room = CASE_PREVIEW_CHARACTERS - len(first) - len(how_many) - len(last) - 3
     return _joined(first, how_many, _begin(statistics, room), last)
 
 

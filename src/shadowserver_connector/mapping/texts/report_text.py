@@ -35,8 +35,8 @@ MAX_BYTES: Final = 64 * 1024
 """Of a Report's text; one has 2 KiB, or 100 where an attacker chose the most frequent values."""
 
 
-FIRST_TABLE: Final = 400
-"""Characters of a description that OpenCTI shows first, as plain text without tables."""
+REPORT_PREVIEW_CHARACTERS: Final = 400
+"""Characters of a Report's description that OpenCTI shows before "more", as plain text."""
 
 
 class ReportFacts(NamedTuple):
@@ -103,7 +103,7 @@ def _assemble(about: ReportFacts, prose: list[str], rest: Sequence[str], file: s
     # Every chunk carries this text, in its copy of the Report.
     most = min(MAX_BYTES, about.options.chunk_bytes // 8)
     # Shorter prose needs the line on the file, to keep tables out of what is shown first.
-    if len(_joined(prose)) >= FIRST_TABLE:
+    if len(_joined(prose)) >= REPORT_PREVIEW_CHARACTERS:
         rest, file = [*rest, file], ""
     # At most three quarters: the rest is for the prose and the counts.
     tables = [worst_hosts(about.statistics, most // 4), findings(about.statistics, most // 2)]
@@ -180,7 +180,7 @@ def _history_tables(history: HistoryHighlights) -> Iterator[str]:
     gone = [
         (
             cell(subject_text(each.key[:-DIGEST_BYTES])),
-            cell(each.label),
+            cell(each.what),
             f"{each.first}",
             f"{each.last}",
         )
@@ -280,9 +280,9 @@ def _left_out(statistics: RowStatistics, options: Options) -> str:
 
 
 def _duplicates(statistics: RowStatistics) -> str:
-    if not statistics.repeated:
+    if not statistics.duplicates:
         return ""
-    rows = counted(statistics.repeated, "finding")
+    rows = counted(statistics.duplicates, "finding")
     return f"Duplicates: {rows} identical to another; each is shown once."
 
 

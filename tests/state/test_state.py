@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.state.imported import (
+from shadowserver_connector.state.state import (
     State,
     are_bytes_known,
     bytes_digest,
@@ -12,7 +12,7 @@ from shadowserver_connector.state.imported import (
     failures_of,
     is_content_known,
     is_done,
-    report_digest,
+    listing_digest,
     with_attempts_counted,
     with_day_closed,
     with_day_open,
@@ -68,7 +68,7 @@ def test_id_that_is_listed_no_more_is_forgotten() -> None:
     state = State()
     for n in range(10):
         info = replace(INFO, id=f"token-{n}")
-        state = with_done(state, info, "00" * 32, {report_digest(info)})
+        state = with_done(state, info, "00" * 32, {listing_digest(info)})
     assert len(state.done[DAY]) == 1
     assert is_done(state, replace(INFO, id="token-9"))
 
@@ -76,7 +76,7 @@ def test_id_that_is_listed_no_more_is_forgotten() -> None:
 def test_two_ids_listed_together_are_both_remembered() -> None:
     """A file listed under two ids is downloaded once for each, not at every run."""
     first, second = replace(INFO, id="token-1"), replace(INFO, id="token-2")
-    listed = {report_digest(first), report_digest(second)}
+    listed = {listing_digest(first), listing_digest(second)}
     state = with_done(State(), first, "00" * 32, listed)
     state = with_done(state, second, "00" * 32, listed)
     assert is_done(state, first)

@@ -61,7 +61,7 @@ def facet_reader(plan: Plan) -> Callable[[Row], Facets]:
     primary = plan.context.report_type.primary
     day = plan.context.day
     time_at = plan.time
-    time_of = _cached(partial(_time, end=plan.context.end))
+    time_of = _cached(partial(_time, end=plan.context.too_late))
     asn_at = first_column(plan.columns, "asn", primary)
     country_at = first_column(plan.columns, "country", primary)
     tags_at = first_column(plan.columns, "tags")
@@ -175,7 +175,7 @@ class Findings:
     def __init__(self) -> None:
         self.fields: dict[str, CodedColumn[str]] = {name: CodedColumn() for name in FIELDS}
         self.sets: dict[str, CodedColumn[tuple[str, ...]]] = {name: CodedColumn() for name in SETS}
-        self.numbers = array("I")
+        self.row_numbers = array("I")
         """Of the rows in their files, from 1."""
         self.seconds = array("q")
         """Since 1970."""
@@ -189,7 +189,7 @@ class Findings:
         self._spent = 0
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.row_numbers)
 
     def group_of(self, plan: Plan) -> _Group:
         """Return the group that the rows of a report with this plan belong to."""
@@ -213,7 +213,7 @@ class Findings:
 
         def add(number: int, severity: str, row: Row, verdict: str) -> None:
             time, asn, country, tags, cves = facets(row)
-            self.numbers.append(number)
+            self.row_numbers.append(number)
             self.seconds.append(_seconds(time))
             self.finding.append(0)
             values = (
@@ -237,12 +237,12 @@ class Findings:
 
         return add
 
-    def finish(self, days: DaysCompared) -> None:
+    def finish(self, days: DayComparer) -> None:
         """Add the comparison of the days, once all rows are added."""
         gone = self.fields["gone"]
         for place, day in days.gone():
             gone.at[place] = gone.values.setdefault(day, len(gone.values))
-        for place, number in days.numbers():
+        for place, number in days.finding_numbers():
             self.finding[place] = number
 
     def table(self) -> dict[str, Any]:
@@ -250,7 +250,7 @@ class Findings:
         return {
             **{name: coded.plain() for name, coded in self.fields.items()},
             **{name: coded.plain() for name, coded in self.sets.items()},
-            "number": self.numbers.tolist(),
+            "number": self.row_numbers.tolist(),
             "seconds": self.seconds.tolist(),
             "finding": self.finding.tolist(),
             "as_names": self.as_names,
@@ -321,8 +321,8 @@ MAX_COMPARED: Final = 500_000
 """Number of rows above which days are not compared, because all keys are kept in memory."""
 
 
-class DaysCompared:
-    """What the reports of earlier days say about each row; days come in order."""
+class DayComparer:
+    """Compares reports with those of earlier days; must be given the days in order."""
 
     def __init__(self, comparer: ReportComparer, several: frozenset[ReportFeed]) -> None:
         self._comparer = comparer
@@ -333,7 +333,7 @@ class DaysCompared:
         """Tell whether reports of this type and list are there for several days."""
         return feed_of(info) in self._several
 
-    def verdicts(self, path: Path, info: ReportInfo) -> list[str]:
+    def compare_and_commit(self, path: Path, info: ReportInfo) -> list[str]:
         """Return the verdict on each row, in order; empty if there is no earlier day."""
         if not self.concerns(info):
             return []
@@ -363,8 +363,8 @@ class DaysCompared:
                     if key not in days[after]:
                         yield from ((place, after) for place in places)
 
-    def numbers(self) -> Iterator[tuple[int, int]]:
-        """Yield the place of each row that has a finding on several days, and its number."""
+    def finding_numbers(self) -> Iterator[tuple[int, int]]:
+        """Yield the place of each row in the page, and the number of its finding."""
         number = 0
         for days in self._keys.values():
             places: dict[bytes, list[int]] = defaultdict(list)
@@ -377,8 +377,8 @@ class DaysCompared:
 
 
 @contextmanager
-def compare_days(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
-    """Compare the reports of these jobs, with a history that is deleted after the block."""
+def open_day_comparer(jobs: Sequence[Job], rows: int) -> Iterator[DayComparer]:
+    """Give a comparer for the reports of these jobs; its history is deleted after the block."""
     days: dict[ReportFeed, set[str]] = defaultdict(set)
     for _, info in jobs:
         days[feed_of(info)].add(info.day.isoformat())
@@ -387,6 +387,6 @@ def compare_days(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
         # As in an import, so that the page shows the verdicts that OpenCTI would get.
         comparer = ReportComparer(lambda: open_history(folder, "preview"), SilentLogger())
         try:
-            yield DaysCompared(comparer, frozenset(several))
+            yield DayComparer(comparer, frozenset(several))
         finally:
             comparer.close()

@@ -20,9 +20,9 @@ from shadowserver_connector.connector.importer import (
     ReportImporter,
     Result,
 )
-from shadowserver_connector.connector.run import is_wanted, split_by_day
+from shadowserver_connector.connector.run import is_wanted, reports_of_day
 from shadowserver_connector.pipeline.archive import archive_file, is_archived
-from shadowserver_connector.pipeline.batch import jobs_in, release
+from shadowserver_connector.pipeline.batch import delete_if_unpacked, jobs_in
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions_ahead import Conversions, beginning_ahead
 from shadowserver_connector.pipeline.downloads_ahead import Download, completed_downloads, downloads
@@ -57,7 +57,7 @@ def import_files(
         for path, info in jobs:
             # Without its digest, which only state and archive need; neither is written here.
             yield importer.import_report(info, partial(ObtainedFile, path, ""))
-            release(path, workdir)
+            delete_if_unpacked(path, workdir)
     yield from rejected
 
 
@@ -130,7 +130,7 @@ def wanted_reports(
     """
     for day in days:
         reports = api.list_reports(day, lists=settings.report_names, types=settings.report_types)
-        found, others = split_by_day(day, (each for each in reports if is_wanted(settings, each)))
+        found, others = reports_of_day(day, (each for each in reports if is_wanted(settings, each)))
         yield from found
         for other in others:
             failed(Failure(other, f"{other.file}: listed for {day}, which is not its day"))

@@ -36,7 +36,7 @@ GIVE_UP_DAYS: Final = 7
 _T = TypeVar("_T")
 
 
-def report_digest(info: ReportInfo) -> str:
+def listing_digest(info: ReportInfo) -> str:
     """Digest a report as listed: list, type, day, file and id."""
     return _digest(b"report", *_names(info), info.id)
 
@@ -76,8 +76,8 @@ def _digest(kind: bytes, *parts: str) -> str:
 class ImportedReport(NamedTuple):
     """A report that OpenCTI has."""
 
-    report_digest: str
-    """See `report_digest`."""
+    listing_digest: str
+    """See `listing_digest`."""
     content_digest: str
     """See `content_digest`."""
 
@@ -114,8 +114,8 @@ class State:
 
 def is_done(state: State, info: ReportInfo) -> bool:
     """Tell whether this report, under this id, does not need to be downloaded."""
-    wanted = report_digest(info)
-    return any(done.report_digest == wanted for done in state.done.get(info.day, ()))
+    wanted = listing_digest(info)
+    return any(done.listing_digest == wanted for done in state.done.get(info.day, ()))
 
 
 def is_content_known(state: State, info: ReportInfo, sha256: str) -> bool:
@@ -139,12 +139,12 @@ def with_done(state: State, info: ReportInfo, sha256: str, listed: Collection[st
     content is forgotten once the API no longer lists it: ids that change with every listing
     must not make the state grow.
     """
-    new = ImportedReport(report_digest(info), content_digest(info, sha256))
+    new = ImportedReport(listing_digest(info), content_digest(info, sha256))
     kept = tuple(
         done
         for done in state.done.get(info.day, ())
         if done != new
-        and (done.content_digest != new.content_digest or done.report_digest in listed)
+        and (done.content_digest != new.content_digest or done.listing_digest in listed)
     )
     return replace(
         without_failures(state, info), done=MappingProxyType({**state.done, info.day: (*kept, new)})

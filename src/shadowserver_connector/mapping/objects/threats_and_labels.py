@@ -103,7 +103,7 @@ _REMEMBERED: Final = 4_096
 _LONGEST: Final = 1_000
 
 # OpenCTI shows some twelve labels on a page; an address of many reports had 22 after a day.
-LASTING_TAGS: Final = 5
+MAX_LASTING_TAGS: Final = 5
 """Tags of one row that an observable keeps."""
 
 
@@ -158,5 +158,6 @@ class LabelCache:
         named = {label for at in self._places[1:] for label in split_tags(row[at])}
         lasting = [tag for tag in tags if tag in self._lasting or tag in named]
         return RowLabels(
-            tuple(sorted({*self.base, *tags})), tuple(sorted({*self.base, *lasting[:LASTING_TAGS]}))
+            tuple(sorted({*self.base, *tags})),
+            tuple(sorted({*self.base, *lasting[:MAX_LASTING_TAGS]})),
         )

@@ -17,7 +17,7 @@ from shadowserver_connector.bundle.finding_objects import (
 )
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.countries_and_products import Country
-from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
+from shadowserver_connector.mapping.cells.host_names_and_urls import DnsName
 from shadowserver_connector.stix import ids, observables, reported_objects, shared_objects
 from shadowserver_connector.stix.reported_objects import relationship
 from shadowserver_connector.stix.shared_objects import Origin, StixObject
@@ -129,7 +129,7 @@ class Encoders:
         stix_type = "ipv4-addr" if address.version == 4 else "ipv6-addr"
         return self._of_value(stix_type, address.value, _AFFECTED if affected else _ADDRESS, score)
 
-    def name(self, name: HostName, score: int | None = None) -> SerialisedObject:
+    def name(self, name: DnsName, score: int | None = None) -> SerialisedObject:
         """Return a domain name or hostname as `stix.observables` makes it."""
         return self._of_value(name.type, name.value, _NAME, score)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from shadowserver_connector.bundle.finding_objects import LAYER_OF, ObservedDraft, SerialisedObject
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.countries_and_products import Country
-from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
-from shadowserver_connector.mapping.objects.templates import (
+from shadowserver_connector.mapping.cells.host_names_and_urls import DnsName
+from shadowserver_connector.mapping.objects.encoders import (
     Encoders,
     json_mark,
     template,
@@ -59,10 +59,10 @@ def test_addresses(score: int | None) -> None:
 
 def test_names() -> None:
     """Domain names and hostnames equal the constructor's."""
-    made = ENCODE.name(HostName("www.example.com", "domain-name"))
+    made = ENCODE.name(DnsName("www.example.com", "domain-name"))
     same(made, observables.of_value(ORIGIN, "domain-name", "www.example.com"))
     same(
-        ENCODE.name(HostName("printer-1", "hostname")),
+        ENCODE.name(DnsName("printer-1", "hostname")),
         observables.of_value(ORIGIN, "hostname", "printer-1"),
     )
 

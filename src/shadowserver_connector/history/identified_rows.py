@@ -15,15 +15,15 @@ from shadowserver_connector.temporary import as_block, read_blocks, temporary_fo
 
 # Rows that are read back at once: while parts are merged, one block of each is in memory.
 _BLOCK: Final = 500
-# The labels of several rows as one; a single one has at most 120 characters.
-_LONGEST_LABEL: Final = 160
+# What several rows say as one; a single one has at most 120 characters.
+_LONGEST_WHAT: Final = 160
 
-# Key, number of the row (from 0), state, label, name: in this order, so that they sort by key and
+# Key, number of the row (from 0), state, what, name: in this order, so that they sort by key and
 # row.
 _Row = tuple[bytes, int, bytes, str, str]
 
 
-class Reported:
+class ReportedFinding:
     """A finding in one report: all rows of one key."""
 
     __slots__ = ("key", "rows", "states")
@@ -36,10 +36,10 @@ class Reported:
         """See `record.states_of`."""
 
     @property
-    def label(self) -> str:
+    def what(self) -> str:
         """What was found, of all rows together."""
-        labels = sorted({row[3] for row in self.rows} - {""})
-        return labels[0] if len(labels) == 1 else ", ".join(labels)[:_LONGEST_LABEL]
+        texts = sorted({row[3] for row in self.rows} - {""})
+        return texts[0] if len(texts) == 1 else ", ".join(texts)[:_LONGEST_WHAT]
 
     @property
     def name(self) -> str:
@@ -47,8 +47,11 @@ class Reported:
         return next((row[4] for row in self.rows if row[4]), "")
 
 
-class DayRows:
-    """The rows of a report, added in their order; `open_day_rows` makes one. Raises ``OSError``."""
+class IdentifiedRows:
+    """The rows of a report, added in their order; `open_identified_rows` makes one.
+
+    Raises ``OSError``.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -57,14 +60,14 @@ class DayRows:
         self._files: list[Path] = []
         self.rows = 0
 
-    def add(self, key: bytes, state: bytes, label: str = "", name: str = "") -> None:
+    def add(self, key: bytes, state: bytes, what: str = "", name: str = "") -> None:
         """Add the next row: its finding's key, its state, what it is, and its host's name."""
-        self._part.append((key, self.rows, state, label, name))
+        self._part.append((key, self.rows, state, what, name))
         self.rows += 1
         if len(self._part) >= COMPARED_ROWS:
             self._write()
 
-    def findings(self) -> Iterator[Reported]:
+    def findings(self) -> Iterator[ReportedFinding]:
         """Yield the findings in order of their keys; can be called again."""
         self._part.sort()
         files = [path.open("rb") for path in self._files]
@@ -73,11 +76,11 @@ class DayRows:
             rows: list[_Row] = []
             for row in merge(*parts, self._part) if parts else self._part:
                 if rows and rows[0][0] != row[0]:
-                    yield Reported(rows)
+                    yield ReportedFinding(rows)
                     rows = []
                 rows.append(row)
             if rows:
-                yield Reported(rows)
+                yield ReportedFinding(rows)
         finally:
             for file in files:
                 file.close()
@@ -95,10 +98,10 @@ class DayRows:
 
 
 @contextmanager
-def open_day_rows() -> Iterator[DayRows]:
+def open_identified_rows() -> Iterator[IdentifiedRows]:
     """Create an empty collection; its files are in the temporary folder, removed at the end."""
     with temporary_folder() as folder:
-        yield DayRows(folder)
+        yield IdentifiedRows(folder)
 
 
 def _read(file: BinaryIO) -> Iterator[_Row]:

@@ -33,16 +33,16 @@ from shadowserver_connector.pipeline.conversion_retries import (
     retrying_while_disk_full,
 )
 from shadowserver_connector.pipeline.conversions_ahead import Conversions
-from shadowserver_connector.pipeline.downloads_ahead import Download, Fetched, downloads
+from shadowserver_connector.pipeline.downloads_ahead import Download, Downloading, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
-from shadowserver_connector.state.imported import (
+from shadowserver_connector.state.state import (
     State,
     failures_of,
     is_content_known,
     is_done,
-    report_digest,
+    listing_digest,
     with_day_closed,
     with_day_open,
     with_done,
@@ -113,7 +113,7 @@ class DayLedger(StateLedger):
         super().__init__(state_store, state)
         self.has_postponed = False
         """Whether a report is left to the next run, so that the day stays open."""
-        self._listed = {report_digest(report) for report in listed}
+        self._listed = {listing_digest(report) for report in listed}
 
     def is_known(self, report: ReportInfo, sha256: str) -> bool:
         return is_content_known(self.state, report, sha256)
@@ -166,10 +166,10 @@ def import_day(
     threads = context.settings.max_threads
     try:
         with ReportImporter(setup) as importer:
-            for fetched in downloads(todo, download, folder, threads=threads, floor=floor):
-                importer.import_report(fetched.report, partial(_obtain, context, fetched))
+            for downloading in downloads(todo, download, folder, threads=threads, floor=floor):
+                importer.import_report(downloading.report, partial(_obtain, context, downloading))
                 # At once, and not with the day: downloads ahead are waiting for the room.
-                shutil.rmtree(fetched.folder, ignore_errors=True)
+                shutil.rmtree(downloading.folder, ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     summary, objects = importer.summary(day)
@@ -179,25 +179,25 @@ def import_day(
     return with_day_closed(ledger.state, day)
 
 
-def _obtain(context: ApiImportContext, fetched: Fetched) -> ObtainedFile:
+def _obtain(context: ApiImportContext, downloading: Downloading) -> ObtainedFile:
     """Return the download made ahead; if that failed in a way that may pass, another one."""
     waiter = context.waiter
 
     def await_download() -> Downloaded:
-        while not fetched.download.done():
-            wait([fetched.download], timeout=_STOP_CHECK)
+        while not downloading.downloaded.done():
+            wait([downloading.downloaded], timeout=_STOP_CHECK)
             # A stop is noticed here.
             waiter.pause(0)
-        return fetched.download.result()
+        return downloading.downloaded.result()
 
     def download_again() -> Downloaded:
-        fetched.folder.mkdir(parents=True, exist_ok=True)
-        return context.api.download(fetched.report, fetched.folder, allow_any_size)
+        downloading.folder.mkdir(parents=True, exist_ok=True)
+        return context.api.download(downloading.report, downloading.folder, allow_any_size)
 
     attempts = chain([await_download], repeat(download_again))
     downloaded = waiter.until_patience_ends(
         SHADOWSERVER,
-        f"the download of {fetched.report.file}",
+        f"the download of {downloading.report.file}",
         lambda: waiter.until_disk_has_room(lambda: next(attempts)()),
     )
     return ObtainedFile(downloaded.path, downloaded.sha256)

@@ -17,7 +17,7 @@ import pytest
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.operations.imports import import_files
+from shadowserver_connector.operations.manual_imports import import_files
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import ProcessExecutor
