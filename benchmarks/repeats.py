@@ -20,7 +20,7 @@ from benchmarks.results import Result
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.catalogue.columns import STATE, VOLATILE
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.history.history import REFRESH, open_history
+from shadowserver_connector.history.history import REFRESH_DAYS, open_history
 from shadowserver_connector.mapping.options import Options, Repeats
 from shadowserver_connector.pipeline.report_comparer import ReportComparer, with_comparison
 from shadowserver_connector.report.info import ReportInfo
@@ -75,7 +75,7 @@ def measure(folder: Path, *, quick: bool) -> Result:
         order: Sequence[int],
         repeats: Repeats,
         *,
-        refresh: int = REFRESH,
+        refresh: int = REFRESH_DAYS,
         moving: bool = False,
     ) -> Sequence[Day]:
         made = folder / f"repeats-{name.replace(' ', '-')}"

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 from benchmarks.measure import timed
 from shadowserver_connector.logger import configure_logging
-from shadowserver_connector.service.assembly import Connector, Process
+from shadowserver_connector.service.assembly import Connector, Runtime
 from shadowserver_connector.settings.load import load_settings
 from shadowserver_connector.settings.sections import ShadowserverSettings
-from shadowserver_connector.state.state import days_to_query
+from shadowserver_connector.state.state import Lookback, days_to_query
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     loaded = load_settings()
     connector, opencti = loaded.settings.connector, loaded.settings.opencti
     log = configure_logging(connector.name, connector.log_level, as_json=opencti.json_logging)
-    with Process(loaded, log).assemble() as parts:
+    with Runtime(loaded, log).assemble() as parts:
         _run_twice(parts, loaded.settings.shadowserver)
 
 
@@ -32,12 +32,9 @@ def _run_twice(parts: Connector, settings: ShadowserverSettings) -> None:
     sys.stdout.write("first\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    days = days_to_query(
-        parts.state_store.read(),
-        datetime.now(UTC).date(),
-        settings.initial_lookback,
-        settings.lookback,
-    )
+    lookback = Lookback(settings.initial_lookback, settings.lookback)
+    state = parts.state_store.confirm_and_read()
+    days = days_to_query(state, datetime.now(UTC).date(), lookback)
     took = timed(parts.run)
     found = {"days": len(days), "wall": took.wall, "cpu": took.cpu}
     sys.stdout.write(json.dumps(found) + "\n")
