@@ -185,6 +185,17 @@ def test_settings_shape_the_conversion(run_json: RunJson, tmp_path: Path) -> Non
     assert "note" not in report["objects"]
 
 
+def test_table_counts_the_findings_that_are_converted(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    """Rows that the settings leave out are no findings of the bundles, as in OpenCTI's works."""
+    write(tmp_path, "scan_ssl")
+    shown = run("convert", SSL, "-o", "out", "--csv", SHADOWSERVER_MAX_FINDINGS="2")
+    heading, row = (line.split(",") for line in shown.stdout.splitlines())
+    assert dict(zip(heading, row, strict=True))["Findings"] == "2"
+    assert "2 findings" in shown.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "environ", "code", "said"),
     [

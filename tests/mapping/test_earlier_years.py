@@ -268,6 +268,8 @@ def test_target_that_names_its_host_is_a_url_of_its_own(
         ("darknet", "ip dst_port protocol", "dst_port", "port of the Network-Traffic"),
         ("darknet", "dst_port protocol", "dst_port", NOTE_ONLY),
         ("scan_netis_router", "ip port", "port", "port of the Network-Traffic"),
+        ("device_id", "ip port tag", "port", "port of the Network-Traffic"),
+        ("device_id", "ip port", "port", NOTE_ONLY),
     ],
 )
 def test_reading_is_explained_by_the_columns_that_there_are(
@@ -280,6 +282,28 @@ def test_reading_is_explained_by_the_columns_that_there_are(
     rules = RelationshipRules(CATALOGUE.links, Options(), joined=joins_parties(columns, known))
     meaning_of = partial(CATALOGUE.meaning, known)
     assert describe_mapping(column, columns, known, meaning_of, rules) == becomes
+
+
+ATTACK = {
+    "ip": "192.0.2.1",
+    "src_port": "4711",
+    "dst_ip": "198.51.100.1",
+    "dst_port": "22",
+    "infection": "mirai",
+}
+
+
+@pytest.mark.parametrize("named", [{"service": "ssh"}, {}])
+def test_what_traffic_would_say_is_a_relationship_where_there_is_none(
+    tmp_path: Path, named: dict[str, str]
+) -> None:
+    """Without a column that names the protocol there is no traffic, and the parties are related."""
+    row = {**ATTACK, **named}
+    rows = [tuple(row.values())]
+    converted = convert(tmp_path, "event4_honeypot_brute_force", tuple(row), rows)
+    related = [each["relationship_type"] for each in converted.of("relationship")]
+    assert bool(converted.of("network-traffic")) == bool(named)
+    assert ("communicates-with" in related) != bool(named)
 
 
 def test_host_of_an_unknown_types_url_is_a_name(tmp_path: Path) -> None:

@@ -70,3 +70,11 @@ def test_require_run_with_a_drop_folder(load: Load) -> None:
     with pytest.raises(SettingsError) as caught:
         load(environ={**by_mail, "SHADOWSERVER_API_KEY": "key"}).settings.require_run()
     assert missing(caught.value) == ["SHADOWSERVER_API_SECRET"]
+
+
+@pytest.mark.parametrize("by", [API, {"SHADOWSERVER_DROP_DIR": "drop"}])
+def test_require_run_refuses_a_proxy_that_is_none(load: Load, by: dict[str, str]) -> None:
+    """OpenCTI is reached through the proxy, wherever reports come from."""
+    settings = load(environ={**OPENCTI, **by, "HTTPS_PROXY": "socks5h://proxy.example"}).settings
+    with pytest.raises(SettingsError, match="HTTPS_PROXY"):
+        settings.require_run()

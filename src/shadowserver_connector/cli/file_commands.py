@@ -86,7 +86,7 @@ def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
         outcome.info.day.isoformat(),
         outcome.info.type,
         outcome.severity,
-        outcome.rows - outcome.empty,
+        outcome.findings,
         sum(outcome.objects.values()),
         folder.name,
         *(outcome.verdict_counts or {}).values(),
@@ -94,9 +94,9 @@ def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
 
 
 def _print_sums(outcomes: Sequence[Outcome]) -> None:
-    rows = sum(outcome.rows - outcome.empty for outcome in outcomes)
+    findings = sum(outcome.findings for outcome in outcomes)
     objects = sum(sum(outcome.objects.values()) for outcome in outcomes)
-    sums = ((len(outcomes), "report"), (rows, "finding"), (objects, "object"))
+    sums = ((len(outcomes), "report"), (findings, "finding"), (objects, "object"))
     err.print(f"{', '.join(counted(*each) for each in sums)}.")
 
 

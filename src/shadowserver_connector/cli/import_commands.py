@@ -198,7 +198,7 @@ def _row(sent: Outcome) -> tuple[object, ...]:
         sent.info.day.isoformat(),
         sent.info.type,
         sent.severity,
-        sent.rows - sent.empty,
+        sent.findings,
         sum(sent.objects.values()),
         sent.info.file,
     )

@@ -99,15 +99,16 @@ class Settings(Section):
         self.network.check()
 
     def require_run(self) -> ApiCredentials | None:
-        """Require both of the above; everything missing is named at once.
+        """Return the credentials of the Reports API; all that is missing is named at once.
 
-        With a drop folder credentials are optional: ``None`` if none are set.
+        With a drop folder those of the API are optional: ``None`` if none are set.
         """
         lines = _missing(self.opencti, "OPENCTI")
         if not self.uses_drop_folder_alone:
             lines += _missing(self.shadowserver, "SHADOWSERVER")
         if lines:
             raise SettingsError("\n".join(lines))
+        self.network.check()
         return None if self.uses_drop_folder_alone else self.require_api()
 
 

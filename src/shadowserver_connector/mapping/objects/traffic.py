@@ -55,16 +55,20 @@ def joins_parties(columns: Sequence[Column], report_type: ReportType) -> bool:
     """Tell whether the traffic of rows with these columns has an address at both of its ends."""
     roles = {(column.role, column.party) for column in columns}
     parties = parties_of_traffic(report_type, {party for role, party in roles if role == "ip"})
-    named = (
-        report_type.transport
-        or report_type.application
-        or report_type.application_in
-        or {"protocol", "application"} & {role for role, _ in roles}
-    )
     return bool(
-        named
+        names_protocol(columns, report_type)
         and all(("ip", party) in roles for party in parties)
         and any(("port", party) in roles for party in parties)
+    )
+
+
+def names_protocol(columns: Sequence[Column], report_type: ReportType) -> bool:
+    """Tell whether one of these columns, or the report type, names the protocol of rows."""
+    if report_type.transport or report_type.application:
+        return True
+    return any(
+        column.role in ("protocol", "application") or column.name in report_type.application_in
+        for column in columns
     )
 
 
@@ -95,6 +99,7 @@ class TrafficBuilder:
             for at, column in enumerate(columns)
             if column.name == name
         )
+        self._names_protocol = names_protocol(columns, context.report_type)
         self._applications: dict[tuple[str, ...], str] = {}
         # Of all parties, so that bad cells are counted in the others too.
         self._readers = tuple(
@@ -107,9 +112,7 @@ class TrafficBuilder:
     @property
     def can_make_any(self) -> bool:
         """Whether a column has a party's port, and a column or the report type a protocol."""
-        has_port = self._src_port_at >= 0 or self._dst_port_at >= 0
-        named = self._transport or self._application or self._telling
-        return has_port and (bool(named) or self._protocol_at >= 0 or self._application_at >= 0)
+        return self._names_protocol and (self._src_port_at >= 0 or self._dst_port_at >= 0)
 
     def build(
         self, row: list[str], addresses: Sequence[tuple[str, str, str]]

@@ -19,7 +19,7 @@ from shadowserver_connector.mapping.objects.context import (
     RelationshipRules,
     far_end_of_party,
 )
-from shadowserver_connector.mapping.objects.traffic import parties_of_traffic
+from shadowserver_connector.mapping.objects.traffic import names_protocol, parties_of_traffic
 
 NOTE_ONLY: Final = "Note only"
 
@@ -154,11 +154,7 @@ def _of_traffic(column: Column, columns: Sequence[Column], report_type: ReportTy
     # The port of a target without an address goes with the source.
     known = {source: source in addressed, target: not addressed.isdisjoint([source, target])}
     ends = [party for party, is_known in known.items() if is_known and ("port", party) in roles]
-    named = (
-        report_type.transport
-        or report_type.application
-        or {"protocol", "application"} & {role for role, _ in roles}
-    )
+    named = names_protocol(columns, report_type)
     if not ends or not named or (column.role == "port" and column.party not in ends):
         return NOTE_ONLY
     return f"{column.role if column.role == 'port' else 'protocol'} of the Network-Traffic"
