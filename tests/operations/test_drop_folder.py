@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import json
 import os
+import re
 import shutil
 import stat
 import zipfile
@@ -49,6 +50,9 @@ from tests.operations.world import Counting, convert_simply, report_of, sent, se
 from tests.sink.pycti_fakes import FakeHelper
 
 NAME = "2024-01-31-scan_ssl-example.csv"
+
+FILE_PROBLEM = "A dropped file cannot be read or moved away"
+FOLDER_PROBLEM = "The drop folder cannot be used"
 
 
 class Drop:
@@ -334,11 +338,19 @@ def test_a_folder_that_is_gone_is_said_once(drop: Drop) -> None:
     """One line says that the folder is missing; imports resume when it is back."""
     drop.folder.rmdir()
     drop.poll(3)
-    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert drop.helper.connector_logger.messages("error") == [FOLDER_PROBLEM]
     drop.folder.mkdir()
     drop.put(NAME, b"one")
     drop.poll()
     assert sent(drop.helper) == [NAME]
+
+
+def test_the_time_that_a_dropped_report_took_is_told(drop: Drop) -> None:
+    """As of a downloaded report, converting and sending count."""
+    drop.put(NAME, b"one")
+    drop.poll()
+    (done,) = (event for event in drop.events if isinstance(event, ReportDone))
+    assert done.seconds > 0
 
 
 def test_a_file_that_cannot_be_put_away_is_said_once(drop: Drop) -> None:
@@ -347,7 +359,7 @@ def test_a_file_that_cannot_be_put_away_is_said_once(drop: Drop) -> None:
     drop.put(NAME, b"one")
     drop.poll(4)
     assert sent(drop.helper) == [NAME]
-    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert drop.helper.connector_logger.messages("error") == [FILE_PROBLEM]
 
 
 def test_state_of_a_newer_version_leaves_the_files(tmp_path: Path) -> None:
@@ -390,7 +402,7 @@ def test_a_file_that_cannot_be_read_stops_no_other(
     drop.poll(4)
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {secret.name, f"done/{NAME}"}
-    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert drop.helper.connector_logger.messages("error") == [FILE_PROBLEM]
     assert secret.name in drop.text()
     monkeypatch.undo()
     os.utime(secret, ns=(0, 0))
@@ -410,7 +422,7 @@ def test_a_full_disk_leaves_the_files_for_later(
     monkeypatch.setattr("shadowserver_connector.operations.drop_folder_files.fingerprint", refuse)
     drop.poll(4)
     assert drop.files() == {NAME}
-    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert drop.helper.connector_logger.messages("error") == [FOLDER_PROBLEM]
     monkeypatch.undo()
     drop.poll(1)
     assert sent(drop.helper) == [NAME]
@@ -441,7 +453,7 @@ def test_an_archive_that_may_not_be_read_waits_for_its_rights(
     drop.poll(4)
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {name, f"done/{NAME}"}
-    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert drop.helper.connector_logger.messages("error") == [FILE_PROBLEM]
     monkeypatch.undo()
     secret.chmod(0o640)
     drop.poll()
@@ -561,7 +573,7 @@ def test_a_hard_link_is_said_once_and_left(drop: Drop, tmp_path: Path) -> None:
     drop.put(NAME, b"one")
     drop.poll(4)
     assert sent(drop.helper) == [NAME]
-    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert drop.helper.connector_logger.messages("error") == [FILE_PROBLEM]
     assert "hard link" in drop.text()
     assert outside.read_bytes() == SECRET
 
@@ -601,7 +613,7 @@ def test_a_file_with_holes_does_not_fill_the_disk(
     drop.put(NAME, b"one")
     drop.poll(4)
     assert sent(drop.helper) == [NAME]
-    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert drop.helper.connector_logger.messages("error") == [FILE_PROBLEM]
     assert "divide it" in drop.text()
 
 
@@ -617,7 +629,7 @@ def test_a_link_in_the_place_of_the_subfolder_is_not_followed(
     drop.poll(3)
     assert list(outside.iterdir()) == []
     assert (drop.folder / NAME).is_file()
-    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert drop.helper.connector_logger.messages("error") == [FILE_PROBLEM]
 
 
 def test_reasons_never_go_through_a_link(tmp_path: Path) -> None:
@@ -770,7 +782,7 @@ def test_a_defect_that_stays_is_said_once(drop: Drop, monkeypatch: pytest.Monkey
     monkeypatch.setattr("shadowserver_connector.operations.drop_folder.reports_in", fail)
     drop.put(NAME, b"one")
     drop.poll(6)
-    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert drop.helper.connector_logger.messages("error") == [FOLDER_PROBLEM]
 
 
 def test_archived_files_are_for_others_as_the_umask_allows(tmp_path: Path) -> None:
@@ -815,7 +827,10 @@ def test_on_an_executor_the_same_is_sent(tmp_path: Path) -> None:
     assert ahead.helper.messages == in_turn.helper.messages
     works = [list(each.helper.api.work.works.values()) for each in (in_turn, ahead)]
     assert works[0] == works[1]
-    told = [repr(each.events).replace(str(each.folder), "") for each in (in_turn, ahead)]
+    told = [
+        re.sub(r"seconds=[\d.e-]+", "", repr(each.events)).replace(str(each.folder), "")
+        for each in (in_turn, ahead)
+    ]
     assert told[0] == told[1]
     assert ahead.files() == in_turn.files()
     assert ahead.helper.stored == in_turn.helper.stored

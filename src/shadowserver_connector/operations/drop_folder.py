@@ -10,7 +10,7 @@ from typing import Final
 
 from shadowserver_connector.connector.day_import import ImportContext
 from shadowserver_connector.connector.events import FileProcessed, ReportSkipped
-from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, event_of
+from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, Result, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
 from shadowserver_connector.errors import NewerStateError, describe, is_disk_full
 from shadowserver_connector.operations.drop_folder_files import (
@@ -68,28 +68,28 @@ class DropFolder:
             if ready:
                 self._import(ready)
         except (StateResetError, NewerStateError):
-            # A reset is noticed by whoever waits for the next run, or by the run; the files are
-            # still there.
+            # The next run notices either and reports it; the files are still there.
             return
         except Exception as error:
             problem = _reason(error)
         else:
             problem = ""
         if problem and problem != self._problem:
-            self._log_problem(self._folder, problem)
+            details = {"path": shown_path(self._folder), "reason": problem}
+            self._context.log.error("The drop folder cannot be used", details)
         self._problem = problem
 
     def _import(self, paths: list[Path]) -> None:
         with temporary_subfolder(self._context.workspace / "drop") as work:
             found: Iterator[DroppedReport | DroppedFile] = reports_in(paths, self._before, work)
-            # Not `read`, which contacts OpenCTI; the first write notices a reset.
+            # Not `confirm_and_read`, which contacts OpenCTI; the first write notices a reset.
             ledger = StateLedger(self._context.state_store, self._context.state_store.last_known())
             convert = self._context.setup.convert
             executor = self._context.executor
             if executor is not None:
                 conversions = Conversions(executor, work, self._context.setup.comparer)
                 begin = partial(self._begin, conversions)
-                # Most files hold a report, and are told of when it was.
+                # Most files yield two items: their report, then the file itself.
                 found = beginning_ahead(found, begin, executor, work, items_each=2)
                 convert = retrying_until_cluster_is_back(self._context.waiter, conversions.convert)
             setup = replace(
@@ -97,14 +97,16 @@ class DropFolder:
                 convert=retrying_while_disk_full(self._context.waiter, convert),
                 ledger=ledger,
                 archive=self._context.settings.archive_dir,
-                # Unlike a download, a file did not wait for anything.
-                on_result=lambda result, _seconds: self._context.observe(event_of(result, 0.0)),
+                on_result=self._observe,
             )
             with ReportImporter(setup) as importer:
                 self._import_found(importer, found, work)
 
+    def _observe(self, result: Result, seconds: float) -> None:
+        self._context.observe(event_of(result, seconds))
+
     def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
-        if isinstance(found, DroppedReport) and not found.reason and self._is_new(found):
+        if isinstance(found, DroppedReport) and not found.reason and self._needs_import(found):
             conversions.begin(*found.job, self._context.setup.options)
 
     def _import_found(
@@ -115,20 +117,20 @@ class DropFolder:
         problem = ""
         for each in found:
             if isinstance(each, DroppedFile):
-                self._finish(each, [*reasons, *each.reasons], problem)
+                self._finish(each, list(reasons | dict.fromkeys(each.reasons)), problem)
                 reasons, problem = {}, ""
                 continue
             try:
-                reason = None if problem else self._failure_of(importer, each)
+                # After a problem with a file, the rest of it waits for the next attempt.
+                if not problem and (reason := self._failure_of(importer, each)):
+                    reasons[reason] = None
             except OSError as error:
                 if is_disk_full(error):
                     raise
-                reason, problem = None, _reason(error)
+                problem = _reason(error)
             finally:
                 # One at a time: an archive may unpack to more than the disk can hold.
                 delete_if_unpacked(each.job[0], work)
-            if reason:
-                reasons[reason] = None
 
     def _finish(self, file: DroppedFile, reasons: list[str], problem: str) -> None:
         """Move a file away, unless it changed while it waited for its turn.
@@ -154,7 +156,8 @@ class DropFolder:
                 problem = _reason(error)
         if problem:
             self._stuck[file.path] = self._before[file.path]
-            self._log_problem(file.path, problem)
+            details = {"path": shown_path(file.path), "reason": problem}
+            self._context.log.error("A dropped file cannot be read or moved away", details)
         else:
             self._report_result(file.path, reasons)
 
@@ -175,7 +178,7 @@ class DropFolder:
         name.
         """
         path, info = found.job
-        if not self._is_new(found):
+        if not self._needs_import(found):
             self._context.log.info(
                 "Excluded or already imported, nothing to send", {"file": info.file}
             )
@@ -186,7 +189,11 @@ class DropFolder:
         result = importer.import_report(info, partial(ObtainedFile, path, found.sha256))
         return result.reason if isinstance(result, Failure) else None
 
-    def _is_new(self, found: DroppedReport) -> bool:
+    def _needs_import(self, found: DroppedReport) -> bool:
+        """Tell whether the settings choose a report that OpenCTI does not have yet.
+
+        One whose type or day is unknown does: its import says so.
+        """
         if are_bytes_known(self._context.state_store.last_known(), found.sha256):
             return False
         # By type alone: a file may not tell the name of its list.
@@ -202,10 +209,6 @@ class DropFolder:
         else:
             log.info("Dropped file imported", {"file": name})
         self._context.observe(FileProcessed(name, "; ".join(reasons)))
-
-    def _log_problem(self, path: Path, reason: str) -> None:
-        details = {"path": shown_path(path), "reason": reason}
-        self._context.log.error("The drop folder cannot be used", details)
 
 
 def _reason(error: Exception) -> str:
