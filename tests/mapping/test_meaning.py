@@ -22,7 +22,15 @@ INVENTED = (
 """Columns that nobody published, named as Shadowserver names its own."""
 
 
-@pytest.mark.parametrize("options", [Options(), Options(relationships=None)], ids=["usual", "all"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(),
+        Options(relationships=None),
+        Options(network_traffic=False, observed_data=False, ssh_keys=False),
+    ],
+    ids=["usual", "all relationships", "few objects"],
+)
 @pytest.mark.parametrize("report_type", sorted(CATALOGUE.types))
 def test_every_column_yields_what_its_role_calls_for(
     tmp_path: Path, report_type: str, options: Options

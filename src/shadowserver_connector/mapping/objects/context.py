@@ -47,7 +47,7 @@ class RelationshipRules:
     def __init__(self, kinds: Sequence[LinkKind], options: Options, *, joined: bool) -> None:
         """``kinds`` are the catalogue's; ``joined`` tells if the report's traffic has both ends."""
         self._kinds = kinds
-        self._options = options
+        self.options = options
         # Traffic with one end links nothing.
         present = {
             "observed-data": options.observed_data,
@@ -89,7 +89,7 @@ class RelationshipRules:
         return next((kind for kind in self._kinds if kind.fits(*link)), None)
 
     def _decide(self, relationship: str, kind: LinkKind | None) -> bool:
-        if self._options.relates(relationship):
+        if self.options.relates(relationship):
             return True
         if not self._needed:
             return False

@@ -24,11 +24,10 @@ from shadowserver_connector.mapping.objects.traffic import names_protocol, parti
 NOTE_ONLY: Final = "Note only"
 
 _ALGORITHMS: Final = tuple(part for part, _ in ALGORITHMS)
+_CERTIFICATE: Final = "x509.raw"
+_HASHES: Final = frozenset(f"x509.{part}" for part in _ALGORITHMS)
 
-_ALWAYS: Final[Mapping[str, str]] = {
-    "time": "time of Note and Observed-Data",
-    "first_seen": "first time of the Observed-Data",
-    "last_seen": "last time of the Observed-Data",
+_BY_ROLE: Final[Mapping[str, str]] = {
     "severity": "severity of the finding, of Report and Case",
     "tags": "labels; a Vulnerability for each CVE",
     "ip": "IPv4-Addr or IPv6-Addr",
@@ -43,10 +42,16 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "CVE id",
     "cve": "Vulnerability; Attack-Pattern for an ATT&CK id",
     "attack_id": "Attack-Pattern",
-    "count": "count of the Observed-Data",
     "secret": "masked in the Note, no object",
 }
-"""Role -> what its cells become, wherever the column is."""
+"""Role -> what its cells become, whatever columns there are."""
+
+_OBSERVED: Final[Mapping[str, str]] = {
+    "first_seen": "first time of the Observed-Data",
+    "last_seen": "last time of the Observed-Data",
+    "count": "count of the Observed-Data",
+}
+"""Role -> what its cells become if there is an Observed-Data."""
 
 _SCORED: Final[Mapping[str, str]] = {
     **dict.fromkeys(ADDRESS_ROLES, "address"),
@@ -67,7 +72,7 @@ in words.
 
 _TOGETHER: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "file": ("File", frozenset(f"file.{part}" for part in _ALGORITHMS)),
-    "x509": ("X509-Certificate", frozenset(f"x509.{part}" for part in (*_ALGORITHMS, "raw"))),
+    "x509": ("X509-Certificate", frozenset([*_HASHES, _CERTIFICATE])),
     "ssh": ("SSH-Key", frozenset(["ssh.public_key", "ssh.sha256"])),
     "software": ("Software", frozenset(["software.product", "software.short_name"])),
 }
@@ -83,7 +88,7 @@ def describe_mapping(
 ) -> str:
     """Return what a column's cells become in a file of these columns.
 
-    ``meaning_of`` says what a party is in the report type.
+    ``meaning_of`` says what a party is in the report type; ``rules`` have the options, too.
     """
     role = column.role
     kind = role.partition(".")[0]
@@ -93,10 +98,16 @@ def describe_mapping(
     )
     score = _score(meaning, role)
     mates = {mate.role for mate in columns if mate.party == column.party}
-    if role in _ALWAYS:
+    if role in _BY_ROLE:
         if role == "public_address" and column.party not in report_type.parties:
-            return f"{_ALWAYS[role]}, related to nothing"
-        return _ALWAYS[role] + score
+            return f"{_BY_ROLE[role]}, related to nothing"
+        return _BY_ROLE[role] + score
+    if role == "time":
+        return (
+            "time of Note and Observed-Data" if rules.options.observed_data else "time of the Note"
+        )
+    if role in _OBSERVED:
+        return _OBSERVED[role] if rules.options.observed_data else NOTE_ONLY
     if role in _WITH_ADDRESS:
         return _of_address(role, rules, far_end) if mates & ADDRESS_ROLES else NOTE_ONLY
     if role in ("hostname", "domain"):
@@ -112,7 +123,11 @@ def describe_mapping(
             return f"Url, with host and port{score}"
         return NOTE_ONLY if far_end == "called" else f"Url, if it names its host{score}"
     if role in ("port", "protocol", "application", "scheme"):
+        if not rules.options.network_traffic:
+            return NOTE_ONLY
         return _of_traffic(column, columns, report_type)
+    if kind == "ssh" and not rules.options.ssh_keys:
+        return NOTE_ONLY
     if kind in _TOGETHER:
         name, needed = _TOGETHER[kind]
         group = {mate.role for mate in columns if mate.group == column.group}
@@ -160,10 +175,6 @@ def _of_traffic(column: Column, columns: Sequence[Column], report_type: ReportTy
     return f"{column.role if column.role == 'port' else 'protocol'} of the Network-Traffic"
 
 
-_CERTIFICATE: Final = "x509.raw"
-_HASHES: Final = frozenset(f"x509.{part}" for part in _ALGORITHMS)
-
-
 @dataclass(frozen=True, slots=True)
 class ExplainedColumn:
     """One column of a file."""
@@ -186,7 +197,7 @@ def explain_columns(
 ) -> Iterator[ExplainedColumn]:
     """Read all rows and yield a reading of each column, in the order of the header.
 
-    Cells are bad here that are bad to a conversion of all rows.
+    A cell is bad exactly if a conversion of all rows would find it bad.
     """
     filled = [0] * len(columns)
     bad = [0] * len(columns)
