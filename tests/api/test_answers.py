@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import orjson
 import pytest
 
 from shadowserver_connector.api import answers
@@ -135,7 +136,7 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
 )
 def test_error_objects_are_recognised(answer: object, text: str | None) -> None:
     """An object with a value under ``error`` is an error, whatever the HTTP status."""
-    assert answers.error_text(answer) == text
+    assert answers.error_in(orjson.dumps(answer)) == text
 
 
 @pytest.mark.parametrize(

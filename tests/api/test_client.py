@@ -267,6 +267,7 @@ def test_a_passing_failure_is_survived(passing: httpx.Response | Exception) -> N
         httpx.Response(403, json={"error": "HMAC2 mismatch"}),
         httpx.Response(400, json={"error": "invalid apikey"}),
         httpx.Response(400, text="Invalid API key"),
+        httpx.Response(400, json={"message": "invalid api key"}),
         httpx.Response(200, json={"error": "Invalid API key"}),
     ],
 )

@@ -135,7 +135,7 @@ def test_a_full_list_is_far_from_the_bounds() -> None:
 @pytest.mark.parametrize("answer", [b'{"error":' + b"[" * 1000 + b"]" * 1000 + b"}"])
 def test_errors_within_errors_are_an_error(answer: bytes) -> None:
     """Nested errors are an error, though nested too deeply for Python's ``repr``."""
-    assert answers.error_text(answers.parse_json(answer)) == "an error within errors"
+    assert answers.error_in(answer) == "an error within errors"
     with pytest.raises(AnswerError):
         answers.read_reports(answers.parse_json(answer))
 

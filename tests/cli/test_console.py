@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
 from rich.console import Console
 
@@ -45,3 +47,45 @@ def test_a_narrow_terminal_gets_lists(printed: list[str]) -> None:
     for cell in ("event4_honeypot_brute_force", "a" * 40, "b" * 40, "223,456"):
         assert cell in text
     assert printed.count("") == len(ROWS)
+
+
+@pytest.fixture
+def colours(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    """Return what is printed on a wide terminal with colours."""
+    shown = StringIO()
+    terminal = Console(file=shown, force_terminal=True, highlight=False, width=200)
+    monkeypatch.setattr(console, "out", terminal)
+    return shown
+
+
+def test_only_severities_are_coloured(colours: StringIO) -> None:
+    """A list, a log level or an object of such a name is plain."""
+    console.print_table(("Severity", "List"), [("high", "high")], console.OutputFormat.TABLES)
+    line = next(line for line in colours.getvalue().splitlines() if "high" in line)
+    assert line.count("\x1b[31m") == 1
+    assert line.index("\x1b[31m") < line.index("high")
+
+
+def test_a_terminal_obeys_no_name(colours: StringIO) -> None:
+    """Escape sequences in names are shown as text, in tables and in lines."""
+    console.print_table(("File", "Rows"), [("a\x1b[2Jb.csv", 1)], console.OutputFormat.TABLES)
+    console.print_line("c\x1b[2Jd.csv", to=console.out)
+    assert "a\\x1b[2Jb.csv" in colours.getvalue()
+    assert "c\\x1b[2Jd.csv" in colours.getvalue()
+    assert "\x1b[2J" not in colours.getvalue()
+
+
+def test_a_line_is_never_divided(colours: StringIO) -> None:
+    """A message can be searched for and copied, and brackets in it are no markup."""
+    line = "[bold]" + "word " * 100
+    console.print_line(line, to=console.out)
+    assert colours.getvalue() == f"{line}\n"
+
+
+def test_csv_protects_texts_from_spreadsheets_and_leaves_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A text that begins like a formula gets an apostrophe, a negative number does not."""
+    rows = [("=1+1", -5), ("-x", 7)]
+    console.print_table(("Name", "Number"), rows, console.OutputFormat.CSV)
+    assert capsys.readouterr().out == "Name,Number\n'=1+1,-5\n'-x,7\n"

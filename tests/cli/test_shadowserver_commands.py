@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import Result
 
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.cli import shadowserver_commands
+from shadowserver_connector.cli.console import OutputFormat
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings import Settings
 from tests.api.memory import KEY, SECRET
 
+DAY = date(2024, 1, 31)
 Run = Callable[..., Result]
 RunJson = Callable[..., tuple[Any, int]]
 
@@ -128,3 +137,18 @@ def test_no_account_is_a_matter_of_settings(run: Run, command: str) -> None:
     assert result.exit_code == 3
     assert "SHADOWSERVER_API_KEY" in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_report_of_another_day_is_named_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a run, the command takes no report that is listed for a day which is not its own."""
+    own = ReportInfo("scan_ssl", DAY, f"{DAY}-scan_ssl-example.csv", "example", "id-1")
+    stray = replace(own, day=date(2024, 1, 30), file="2024-01-30-scan_ssl-example.csv", id="id-2")
+    api = SimpleNamespace(list_reports=lambda day, **_: [own, stray])
+    monkeypatch.setattr(shadowserver_commands, "open_api", lambda _: nullcontext(api))
+    code = shadowserver_commands.reports(Settings(), DAY, DAY, form=OutputFormat.CSV)
+    shown = capsys.readouterr()
+    assert code == 0
+    assert shown.out.splitlines()[1:] == [f"{DAY},scan_ssl,example,{own.file}"]
+    assert "is not its day" in shown.err

@@ -40,6 +40,13 @@ def test_type_list_and_day_are_read_in_a_list() -> None:
         assert not read.startswith("Shadowserver"), read
 
 
+def test_an_ending_in_capitals_is_no_part_of_a_name() -> None:
+    """A file that a person renamed has the name that it would have otherwise."""
+    assert name("2026-11-28-scan_ssl-example-net.CSV") == name(
+        "2026-11-28-scan_ssl-example-net.csv"
+    )
+
+
 def test_each_file_has_a_name_of_its_own() -> None:
     """Reports of two files differ in name, even without case, as OpenCTI would merge equal ones."""
     files = [f"2026-11-28-{each}-{LIST}.csv" for each in load_catalogue().types]

@@ -179,3 +179,22 @@ def test_a_page_that_cannot_be_written_leaves_nothing(make_job: MakeJob, tmp_pat
     with pytest.raises(OSError, match=r"page\.html"):
         write_page([job], target / "page.html", Options())
     assert [path.name for path in target.iterdir()] == ["page.html"]
+
+
+def test_a_link_leads_to_the_page(make_job: MakeJob, tmp_path: Path) -> None:
+    """The page that a link leads to is replaced, and the link stays."""
+    page, link = tmp_path / "published" / "page.html", tmp_path / "page.html"
+    page.parent.mkdir()
+    link.symlink_to(page)
+    write_page([make_job("scan_ssl", 3)], link, Options())
+    assert link.is_symlink()
+    assert page.read_bytes().startswith(b"<!DOCTYPE html>")
+
+
+def test_the_name_of_a_page_may_be_as_long_as_names_can_be(
+    make_job: MakeJob, tmp_path: Path
+) -> None:
+    """While a page is written, its file has a short name."""
+    page = tmp_path / f"{'x' * 250}.html"
+    write_page([make_job("scan_ssl", 3)], page, Options())
+    assert page.exists()

@@ -65,8 +65,15 @@ def parse_json(body: bytes) -> object:
         raise AnswerError("the answer is not JSON") from None
 
 
-def error_text(answer: object) -> str | None:
-    """Return the message of an ``{"error": ...}`` object, or None if the answer is not one."""
+def error_in(body: bytes) -> str | None:
+    """Return the message of an ``{"error": ...}`` object, or None if the body is not one."""
+    # Most answers are lists without it, which need not be decoded twice.
+    if b'"error"' not in body:
+        return None
+    try:
+        answer = parse_json(body)
+    except AnswerError:
+        return None
     if isinstance(answer, Mapping) and answer.get("error"):
         try:
             # orjson reads 1,024 levels, more than Python's repr can write.
@@ -82,7 +89,12 @@ def is_about_credentials(text: str) -> bool:
 
 
 def quotable(text: str, secrets: Sequence[str]) -> str:
-    """Make a server's text fit for a message: one short line, without secrets or HTML."""
+    """Make a server's text fit for a message: one short line, without secrets or HTML.
+
+    Empty if it says nothing.
+    """
+    if text.strip() in ("{}", "[]", "null"):
+        return ""
     if _MARKUP.search(text):
         return "a web page"
     # Before the text is cut: the rest of a secret would not be recognised.

@@ -74,7 +74,7 @@ class ApiOptions:
     """The usual authorities and proxies; if missing, those of the process environment."""
     connections: int = 8
     """Connections open at the same time, to both hosts together."""
-    # As Shadowserver's own clients.
+    # The time-out of Shadowserver's own clients.
     timeout: float = 45.0
     """Seconds for each read or write, and for all headers of an answer together."""
     requests_per_second: float = 9.0
@@ -187,7 +187,7 @@ class ReportsApi:
         types: Sequence[str] = (),
         answer_limit: int = 1000,
     ) -> list[ReportInfo]:
-        """Return all reports that cover a day, sorted by type, list and file.
+        """Return the reports that cover a day, sorted by type, list and file.
 
         ``lists`` and ``types`` narrow it down; empty means all. An answer has at most
         ``answer_limit`` reports: a day that reaches it is queried type by type. Raises
@@ -285,44 +285,39 @@ class ReportsApi:
                 content = read_bounded(response, _MAX_ANSWER_BYTES, deadline)
         except (httpx.HTTPError, httpx.InvalidURL, TooLateError) as error:
             raise to_our_error(error) from None
+        said = answers.error_in(content)
+        if said is not None or response.status_code != 200:
+            raise self._error_of(method, response, said or content.decode(errors="replace"))
         try:
-            # Errors come as JSON or as plain text, with any status.
-            answer = answers.parse_json(content)
-            self._raise_for_error(method, response, answers.error_text(answer))
-            found = read(answer)
+            found = read(answers.parse_json(content))
         except AnswerError as error:
-            if response.status_code != 200:
-                self._raise_for_error(method, response, content.decode(errors="replace"))
             raise RetryLaterError(f"the answer is not valid: {error}") from None
         self._has_answered = True
         return found
 
-    def _raise_for_error(self, method: str, response: httpx.Response, said: str | None) -> None:
-        """Raise the error for a status other than 200, or for an ``error`` sent with 200."""
+    def _error_of(self, method: str, response: httpx.Response, said: str) -> Exception:
+        """Return the error for a status other than 200, or for an ``error`` sent with 200."""
         status = response.status_code
-        if status == 200 and said is None:
-            return
-        text = answers.quotable(said or "no reason given", (self._key, self._secret))
+        text = answers.quotable(said, (self._key, self._secret)) or "no reason given"
         # With another status, as in an outage, the mention of credentials proves nothing.
-        if status in (401, 403) or (
-            status in (200, 400) and said and answers.is_about_credentials(text)
-        ):
-            raise CredentialsError(
+        if status in (401, 403) or (status in (200, 400) and answers.is_about_credentials(text)):
+            return CredentialsError(
                 f"{method}: Shadowserver refused the key or secret (status {status}: {text}); "
                 "check SHADOWSERVER_API_KEY and SHADOWSERVER_API_SECRET"
             )
         reason = f"status {status}: {text}"
-        # Outages have shown as 404 too, and no method that we call can be missing.
+        # An error with status 200 has no status to go by. Outages have shown as 404 too, and no
+        # method that we call can be missing.
         if status in (200, 404) or is_transient(status):
-            # If the server has answered before, this is an outage.
+            # Before the first answer the URL may be wrong; afterwards a 404 is an outage.
             if status == 404 and not self._has_answered:
                 reason += "; check SHADOWSERVER_API_URL"
             wait = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
-            raise RetryLaterError(reason, retry_after=wait)
+            return RetryLaterError(reason, retry_after=wait)
         if response.has_redirect_location:
             reason = f"status {status}, a redirect, which is never followed"
         # Not RetryLaterError: the same request would get the same answer.
-        raise ApiUnavailableError(f"{method}: {reason}; check SHADOWSERVER_API_URL")
+        return ApiUnavailableError(f"{method}: {reason}; check SHADOWSERVER_API_URL")
 
 
 def open_api(settings: Settings, retry: RetryPolicy | None = None) -> ReportsApi:

@@ -57,7 +57,7 @@ class ContainerWriter(Protocol):
     def report(self, part: int, refs: Sequence[str]) -> ChunkObject:
         """Return the part of the Report that refers to just these objects."""
 
-    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> ChunkObject | None:
+    def case(self, part: int, refs: Sequence[str], *, is_single_part: bool) -> ChunkObject | None:
         """Return the Case as this chunk completes it, or ``None`` if none is wanted."""
 
     def container_ids(self, part: int) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ class _ChunkInProgress:
 
 def _size_of_texts(containers: ContainerWriter) -> int:
     """Return the bytes of Report and Case without their references."""
-    case = containers.case(1, (), only_part=True)
+    case = containers.case(1, (), is_single_part=True)
     return len(containers.report(1, ()).json) + (len(case.json) if case else 0)
 
 
@@ -147,12 +147,13 @@ class ChunkBuilder:
     """Takes findings one by one and emits a chunk whenever the next would not fit.
 
     No chunk exceeds the limits, whatever a finding holds. Observed-Data of the same observables are
-    merged as long as the chunk of the earlier one is not emitted (at least the last two are not).
-    If both were sent, OpenCTI would add up their counts or overwrite the first.
+    merged as long as the chunk of the earlier one is not emitted (at least the last two are not)
+    and the open chunk has room. If both are sent, OpenCTI adds up their counts or overwrites the
+    first.
 
     The chunks of the first part are held back until it is known whether there is a second part: a
-    Case contains the objects themselves only if the Report has a single part. If they exceed
-    ``HELD_BACK_BYTES`` (countless Notes on few objects), they are no longer held back, and the Case
+    Case contains the objects themselves only if the Report has a single part. When they exceed
+    ``HELD_BACK_BYTES`` (countless Notes on few objects), all but the last are emitted, and the Case
     contains only the Report.
     """
 
@@ -179,7 +180,7 @@ class ChunkBuilder:
         self._part_refs: set[str] = set(sent_refs)
         self._findings_in_part = 0
         self._held_back: list[_ChunkInProgress] = []
-        self._single = True
+        self._has_one_part = True
         self._sizes = SizeEstimator()
         self._open = _ChunkInProgress(1, containers.preamble)
         self._capacity = ChunkCapacity(
@@ -190,10 +191,10 @@ class ChunkBuilder:
             self._part_refs.add(first.id)
             self._open.objects[first.id] = first
             self._open.size += len(first.body)
-        self._place: dict[tuple[str, ...], _ChunkInProgress] = {}
+        self._chunk_of_observed: dict[tuple[str, ...], _ChunkInProgress] = {}
         self.parts = 1
         self.repeated_rows = 0
-        """Rows whose Note was already in the chunk."""
+        """Rows whose Note, by its id, was already in the chunk or in their finding."""
 
     def add(self, finding: FindingObjects) -> int:
         """Add a finding to the open chunk or to a new one; return how much had to be left out.
@@ -240,14 +241,14 @@ class ChunkBuilder:
     def _gather(self, finding: FindingObjects, size: int) -> None:
         """Move the finding's Observed-Data from chunks that are held back to the open one.
 
-        One for which the open chunk has no room stays, so that OpenCTI gets it twice.
+        One for which the open chunk has no room stays, and OpenCTI gets both.
         """
-        now, place = self._open, self._place
+        now, chunk_of = self._open, self._chunk_of_observed
         for seen in finding.observed:
             refs = seen.refs
-            there = place.setdefault(refs, now)
+            there = chunk_of.setdefault(refs, now)
             if there is not now:
-                place[refs] = now
+                chunk_of[refs] = now
                 more = self._sizes.of_observed(there.observed[refs])
                 # Only bytes count: merged with the finding's own, it adds labels but no object.
                 if now.size + size + more <= self._max_bytes:
@@ -283,7 +284,7 @@ class ChunkBuilder:
         if self.parts > 1 or sum(content.size for content in self._held_back) > HELD_BACK_BYTES:
             # Before any chunk of the part is emitted: otherwise the Case would contain some of its
             # objects and not the others.
-            self._single = False
+            self._has_one_part = False
             # One stays, for Observed-Data that the next findings repeat.
             self._release(len(self._held_back) - 1)
         self._open = _ChunkInProgress(self.parts, self._containers.preamble)
@@ -298,14 +299,14 @@ class ChunkBuilder:
         """Emit the first ``number`` of the chunks that are held back."""
         for content in self._held_back[:number]:
             for refs in content.observed:
-                if self._place[refs] is content:
-                    del self._place[refs]
-            self._emit(_build_chunk(content, self._containers, only_part=self._single))
+                if self._chunk_of_observed[refs] is content:
+                    del self._chunk_of_observed[refs]
+            self._emit(_build_chunk(content, self._containers, is_single_part=self._has_one_part))
         del self._held_back[:number]
 
 
 def _count_repeated_rows(finding: FindingObjects, notes: Container[str]) -> int:
-    """Return how many rows have a Note identical to an earlier one."""
+    """Return how many rows have a Note with the id of an earlier one."""
     repeated = 0
     met = set()
     for note in finding.notes:
@@ -316,7 +317,7 @@ def _count_repeated_rows(finding: FindingObjects, notes: Container[str]) -> int:
 
 
 def _build_chunk(
-    content: _ChunkInProgress, containers: ContainerWriter, *, only_part: bool
+    content: _ChunkInProgress, containers: ContainerWriter, *, is_single_part: bool
 ) -> Chunk:
     labels = _LabelWriter(b',"labels":')
     layers: list[list[ChunkObject]] = [[] for _ in range(LAYER_COUNT)]
@@ -337,7 +338,7 @@ def _build_chunk(
     layers[LAYER_OF["report"]].append(containers.report(content.part, refs))
     # For each copy of a Case that is sent, OpenCTI loads all its references. So with several parts
     # the Case names only the Reports.
-    case = containers.case(content.part, refs, only_part=only_part)
+    case = containers.case(content.part, refs, is_single_part=is_single_part)
     if case is not None:
         layers[LAYER_OF["case-incident"]].append(case)
     notes_to = containers.container_ids(content.part)

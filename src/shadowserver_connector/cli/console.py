@@ -16,25 +16,35 @@ from rich.table import Table
 from rich.text import Text
 
 from shadowserver_connector.pipeline.outcome import Failure
+from shadowserver_connector.report.wording import printable
 
 # Without a terminal Rich assumes 80 columns; a file or a pipe has room for whole lines.
 _WIDE = None if sys.stdout.isatty() else 200
 
 out = Console(highlight=False, width=_WIDE)
-# Lines are printed with `soft_wrap`: Rich's own wrapping would divide a message that is searched
-# for or copied. What others wrote is printed as `Text`: brackets in a file name are no markup.
 err = Console(stderr=True, highlight=False)
+
+
+def print_line(text: object, *, to: Console = err, style: str = "") -> None:
+    """Print one line as it is: never divided, and nothing in it is taken for markup.
+
+    What a terminal would obey is escaped: names of files and reports are chosen by others.
+    """
+    line = _valid(str(text))
+    to.print(Text(printable(line, len(line)), style=style), soft_wrap=True)
+
 
 # Characters that a column needs to be readable, if its cells are that long.
 _NARROWEST: Final = 12
 
-SEVERITY_STYLES = {
+_SEVERITY_STYLES: Final = {
     "critical": "bold red",
     "high": "red",
     "medium": "yellow",
     "low": "cyan",
     "info": "dim",
 }
+_SEVERITY: Final = "Severity"
 
 
 def progress() -> Progress:
@@ -70,8 +80,10 @@ def print_table(
 ) -> None:
     """Print rows as a table; cells are plain text, numbers are right-aligned.
 
-    If columns would be too narrow to read, each row is printed as a list of headings and cells.
-    Where there are no rows, people see no table; CSV has the headings.
+    A column with the heading ``Severity`` is coloured. In CSV a text that a spreadsheet would take
+    for a formula gets an apostrophe. If columns would be too narrow to read, each row is printed as
+    a list of headings and cells. Where there are no rows, people see no table, and CSV has only the
+    headings.
     """
     if form is OutputFormat.CSV:
         # As other commands end lines; the csv module would write CRLF.
@@ -83,12 +95,15 @@ def print_table(
 
 def _csv_cell(value: object) -> str:
     text: str = _valid(str(value))
-    # A spreadsheet takes such a cell for a formula.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    is_formula = isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{text}" if is_formula else text
 
 
 def _print_for_people(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [
+        [_cell(value, heading) for heading, value in zip(headings, row, strict=True)]
+        for row in rows
+    ]
     columns = zip(headings, *cells, strict=True)
     widths = [max(cell_len(str(cell)) for cell in column) for column in columns]
     # A line on the left of each column, a space on both sides of it, and the last line.
@@ -135,9 +150,10 @@ def _valid(value: Any) -> Any:
     return value
 
 
-def _cell(value: object) -> Text:
+def _cell(value: object, heading: str) -> Text:
     text = f"{value:,}" if isinstance(value, int) else _valid(str(value))
-    return Text(text, style=SEVERITY_STYLES.get(text, ""))
+    style = _SEVERITY_STYLES.get(text, "") if heading == _SEVERITY else ""
+    return Text(printable(text, len(text)), style=style)
 
 
 NO_REPORT: Final = "no reports in these files and folders"
@@ -151,7 +167,7 @@ def failures_as_json(failures: Sequence[Failure]) -> list[dict[str, str]]:
 def print_failures(reasons: Iterable[object]) -> None:
     """Print why reports failed, one line each."""
     for reason in reasons:
-        err.print(Text(f"failed: {reason}", style="red"), soft_wrap=True)
+        print_line(f"failed: {reason}", style="red")
 
 
 class ConsoleLog:
@@ -172,4 +188,4 @@ class ConsoleLog:
 
 def _print(message: str, meta: dict[str, Any] | None, style: str) -> None:
     details = ", ".join(f"{name} {value}" for name, value in (meta or {}).items())
-    err.print(Text(f"{message}: {details}" if details else message, style=style), soft_wrap=True)
+    print_line(f"{message}: {details}" if details else message, style=style)

@@ -9,17 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from rich.text import Text
-
 from shadowserver_connector.cli.console import (
     NO_REPORT,
     ConsoleLog,
     OutputFormat,
-    err,
     failures_as_json,
     out,
     print_failures,
     print_json,
+    print_line,
     print_table,
     progress,
 )
@@ -74,7 +72,7 @@ def show_results(results: Sequence[Outcome | Failure], out: Path, *, form: Outpu
         headings = (*HEADINGS, *HEADINGS_OVER_TIME) if compared else HEADINGS
         print_table(headings, [_row(outcome, out) for outcome in outcomes], form)
         if outcomes:
-            err.print(f"The folders are below {out}/<date>/.", markup=False, soft_wrap=True)
+            print_line(f"The folders are below {out}/<date>/.")
             _print_sums(outcomes)
         _print_notes(outcomes, failures)
     return SOME_FAILED if failures else OK
@@ -97,13 +95,13 @@ def _print_sums(outcomes: Sequence[Outcome]) -> None:
     findings = sum(outcome.findings for outcome in outcomes)
     objects = sum(sum(outcome.objects.values()) for outcome in outcomes)
     sums = ((len(outcomes), "report"), (findings, "finding"), (objects, "object"))
-    err.print(f"{', '.join(counted(*each) for each in sums)}.")
+    print_line(f"{', '.join(counted(*each) for each in sums)}.")
 
 
 def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> None:
     for outcome in outcomes:
         for remark in outcome.remarks:
-            err.print(Text(f"anomaly: {remark}"), soft_wrap=True)
+            print_line(f"anomaly: {remark}")
     print_failures(failure.reason for failure in failures)
 
 
@@ -268,8 +266,8 @@ def _show_preview(written: WrittenPage, failures: Sequence[Failure], *, as_json:
         return
     if page:
         cut = f", {written.shown:,} shown" if written.shown < written.findings else ""
-        out.print(page, markup=False, soft_wrap=True)
-        err.print(
+        print_line(page, to=out)
+        print_line(
             f"{counted(written.reports, 'report')}, {counted(written.findings, 'finding')}{cut}, "
             f"{counted(written.objects, 'object')}, {written.size / 1e6:.1f} MB."
         )

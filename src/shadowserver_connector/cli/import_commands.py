@@ -17,10 +17,10 @@ from shadowserver_connector.cli.console import (
     NO_REPORT,
     ConsoleLog,
     OutputFormat,
-    err,
     failures_as_json,
     print_failures,
     print_json,
+    print_line,
     print_table,
     progress,
 )
@@ -113,7 +113,7 @@ def backfill(
             f"{OBJECTS_PER_SECOND} objects a second."
         )
         if not reports or not confirm(question):
-            err.print("Nothing new." if not reports else "Nothing is imported.")
+            print_line("Nothing new." if not reports else "Nothing is imported.")
             return _show(misdated, form=form)
         results = _import_days(setup, api, settings, reports)
     return _show([*results, *misdated], form=form)
@@ -139,7 +139,7 @@ def _import_days(
         except KeyboardInterrupt:
             # Days are imported from the newest to the oldest.
             day = reports[len(results)].day if len(results) < len(reports) else reports[-1].day
-            err.print(f"To continue, repeat the command with --to {day}.")
+            print_line(f"To continue, repeat the command with --to {day}.")
             raise
     return results
 
@@ -246,7 +246,7 @@ def fetch(
             [(each.report.day.isoformat(), each.size, str(each.path)) for each in kept],
             form,
         )
-        err.print(f"{len(kept)} fetched, {there} already there, {len(failures)} failed.")
+        print_line(f"{len(kept)} fetched, {there} already there, {len(failures)} failed.")
         print_failures(failure.reason for failure in failures)
     return SOME_FAILED if failures else OK
 
@@ -279,7 +279,7 @@ def demo(folder: Path, days: int, seed: int, *, form: OutputFormat) -> int:
         results = _fetch_and_convert(api, store, folder)
     code = show_results(results, folder, form=form)
     page = _demo_preview(results, folder)
-    err.print(f"Open in a browser: {page}", markup=False, soft_wrap=True)
+    print_line(f"Open in a browser: {page}")
     return code
 
 

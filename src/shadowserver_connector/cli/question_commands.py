@@ -9,16 +9,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rich.text import Text
-
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.cli.console import (
     NO_REPORT,
     OutputFormat,
-    err,
     out,
     print_failures,
     print_json,
+    print_line,
     print_table,
 )
 from shadowserver_connector.cli.usage import STANDARD_INPUT, with_standard_input
@@ -110,7 +108,7 @@ def _explain(job: Job, options: Options) -> dict[str, Any]:
         },
         "columns": [asdict(column) for column in columns],
         "objects": dict(sorted(by_type.items())),
-        "oddities": anomalies.lines(),
+        "remarks": anomalies.lines(),
     }
 
 
@@ -133,20 +131,19 @@ def _column_rows(explained: dict[str, Any]) -> list[tuple[object, ...]]:
 
 def _print_explained(explained: dict[str, Any]) -> None:
     known = "" if explained["known"] else ", a type that the catalogue does not know"
-    out.print(
-        Text(
-            f"{explained['file']}: {explained['title']} ({explained['type']}{known}), "
-            f"{counted(explained['rows'], 'row')}, highest severity {explained['severity']}"
-        )
+    print_line(
+        f"{explained['file']}: {explained['title']} ({explained['type']}{known}), "
+        f"{counted(explained['rows'], 'row')}, highest severity {explained['severity']}",
+        to=out,
     )
     print_table(_COLUMN_HEADINGS, _column_rows(explained), OutputFormat.TABLES)
     print_table(("Object", "Distinct"), list(explained["objects"].items()), OutputFormat.TABLES)
-    for line in explained["oddities"]:
-        out.print(Text(f"anomaly: {line}"), soft_wrap=True)
+    for line in explained["remarks"]:
+        print_line(f"anomaly: {line}", to=out)
     out.print()
 
 
-_ENTRY_HEADINGS = (
+_FINDING_HEADINGS = (
     "Type",
     "List",
     "Of",
@@ -173,9 +170,9 @@ def history(directory: Path, term: str | None, longest: int | None, *, form: Out
     if form is OutputFormat.JSON:
         print_json([_finding_as_json(finding) for finding in found])
         return OK
-    print_table(_ENTRY_HEADINGS, [_finding_row(finding) for finding in found], form)
+    print_table(_FINDING_HEADINGS, [_finding_row(finding) for finding in found], form)
     if not found:
-        err.print(f"nothing was reported of {term}" if term else "nothing is open", markup=False)
+        print_line(f"nothing was reported of {term}" if term else "nothing is open")
     return OK
 
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from rich.text import Text
-
 from shadowserver_connector.api.client import open_api
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.cli.console import (
     OutputFormat,
     beside_table,
-    err,
     out,
+    print_failures,
     print_json,
+    print_line,
     print_table,
 )
 from shadowserver_connector.errors import OK, exit_code_of
+from shadowserver_connector.operations.manual_imports import wanted_reports
 from shadowserver_connector.operations.reachability import (
     CheckResult,
     try_opencti,
     try_shadowserver,
 )
+from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.load import Settings
 from shadowserver_connector.settings.sources import known_settings, secret_names
@@ -70,7 +71,7 @@ def types(settings: Settings | None, *, form: OutputFormat) -> int:
         with open_api(settings) as api:
             names = sorted(api.available_types())
         if not names:
-            err.print("Shadowserver accepts the key, but no report type is subscribed.")
+            print_line("Shadowserver accepts the key, but no report type is subscribed.")
     found = [catalogue.report_type(name) for name in names]
     if form is OutputFormat.JSON:
         print_json(
@@ -103,25 +104,19 @@ def subscriptions(settings: Settings, *, as_json: bool) -> int:
         print_json(names)
     elif names:
         for name in names:
-            out.print(Text(name))
+            print_line(name, to=out)
     else:
-        err.print("Shadowserver accepts the key, but nothing is subscribed.")
+        print_line("Shadowserver accepts the key, but nothing is subscribed.")
     return OK
 
 
 def reports(settings: Settings, first: date, last: date, *, form: OutputFormat) -> int:
-    """List the reports of some days, as the settings choose them."""
+    """List the reports of some days that a run would import; one of another day is named apart."""
     chosen = settings.shadowserver
+    misdated: list[Failure] = []
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     with open_api(settings) as api:
-        found = [
-            report
-            for day in days
-            for report in api.list_reports(
-                day, lists=chosen.report_names, types=chosen.report_types
-            )
-            if report.type not in chosen.exclude_types
-        ]
+        found = list(wanted_reports(api, chosen, days, misdated.append))
     if form is OutputFormat.JSON:
         print_json(
             [
@@ -136,19 +131,20 @@ def reports(settings: Settings, first: date, last: date, *, form: OutputFormat) 
             form,
         )
         if not found:
-            err.print("Shadowserver has no reports for these days and settings.")
+            print_line("Shadowserver has no reports for these days and settings.")
+        print_failures(failure.reason for failure in misdated)
     return OK
 
 
 def check(loaded: LoadedSettings, *, form: OutputFormat) -> int:
-    """Show all settings with their sources, and test both connections that are configured."""
+    """Show all settings with their sources, and test each connection that is configured."""
     settings = loaded.settings
     rows = setting_rows(loaded)
     sides = {
         "shadowserver": CheckResult("not configured"),
         "opencti": CheckResult("not configured"),
     }
-    # Without a drop folder, missing credentials are an error, which `try_shadowserver` returns.
+    # Without a drop folder, `try_shadowserver` returns missing credentials as an error.
     if not settings.uses_drop_folder_alone:
         sides["shadowserver"] = try_shadowserver(settings)
     if settings.opencti.url is not None:
@@ -167,8 +163,8 @@ def check(loaded: LoadedSettings, *, form: OutputFormat) -> int:
     else:
         print_table(("Setting", "Value", "Source"), rows, form)
         for warning in (*loaded.warnings, *versions, *clock):
-            err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+            print_line(f"warning: {warning}", style="yellow")
         for title in ("OpenCTI", "Shadowserver"):
             for line in sides[title.lower()].text.splitlines():
-                beside_table(form).print(Text(f"{title}: {line}"), soft_wrap=True)
+                print_line(f"{title}: {line}", to=beside_table(form))
     return next((exit_code_of(side.error) for side in sides.values() if side.error), OK)

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.text import Text
 from typer.core import TyperGroup
 
-from shadowserver_connector.cli.console import OutputFormat, err
+from shadowserver_connector.cli.console import OutputFormat, err, print_line
 from shadowserver_connector.errors import (
     EXIT_CODE_OF_KIND,
     INTERRUPTED,
@@ -43,11 +42,11 @@ def run(command: Callable[[], object]) -> None:
         code = command()
     except tuple(kind for kind, _ in EXIT_CODE_OF_KIND) as error:
         for line in _message(error).splitlines() or [type(error).__name__]:
-            err.print(Text(f"error: {line}", style="bold red"), soft_wrap=True)
+            print_line(f"error: {line}", style="bold red")
         sys.exit(exit_code_of(error))
     except (KeyboardInterrupt, typer.Abort):
         # The second is a question that was interrupted, or that nobody can answer.
-        err.print("interrupted")
+        print_line("interrupted")
         sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else OK)
 
@@ -116,7 +115,7 @@ def _show(error: Any) -> None:
         command = error.ctx.command_path if error.ctx else "shadowserver-connector"
         ending = "" if message.endswith("?") else ";"
         line = f"error: {message[0].lower()}{message[1:]}{ending} see {command} --help"
-        err.print(Text(line, style="bold red"), soft_wrap=True)
+        print_line(line, style="bold red")
 
 
 # Ten years with their leap days, rounded up.

@@ -166,7 +166,7 @@ def _result(job: Job, finish: Callable[[], Outcome]) -> Outcome | Failure:
         # A disk where results or temporary files go: every report would fail.
         if error.filename != str(path):
             raise
-        return Failure(info, f"{info.file}: cannot be read: {error.strerror}")
+        return Failure(info, str(unreadable_error(info.file, error)))
 
 
 def _convert_into(out: Path, options: Options, job: Job, comparison: Comparison | None) -> Outcome:

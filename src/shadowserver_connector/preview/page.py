@@ -105,7 +105,7 @@ def write_page(
 
 
 def render_page(model: PageData) -> bytes:
-    """Return the page."""
+    """Return the HTML: the template with its styles, scripts and data."""
     assets = files("shadowserver_connector.preview") / "assets"
     script = "\n".join((assets / name).read_text(encoding="utf-8") for name in SCRIPTS)
     # One function and one script: the policy has one digest, and nothing becomes a global.
@@ -116,7 +116,7 @@ def render_page(model: PageData) -> bytes:
         "policy": _policy(script, style).encode(),
         "style": style.encode(),
         # Not packed: the page reads it first, and it is small.
-        "overview": _json(orjson.dumps(model.overview)),
+        "overview": _escaped(orjson.dumps(model.overview)),
         "table": packed([orjson.dumps(model.findings.table())]),
         "cells": packed(array_of(orjson.dumps(group.plain()) for group in model.findings.groups())),
         "objects": objects,
@@ -131,7 +131,7 @@ def render_page(model: PageData) -> bytes:
     )
 
 
-def _json(data: bytes) -> bytes:
+def _escaped(data: bytes) -> bytes:
     for character, escaped in _ESCAPES.items():
         data = data.replace(character, escaped)
     return data
@@ -152,7 +152,9 @@ def _digest(text: str) -> str:
 
 def _write(page: Path, content: bytes) -> None:
     # Beside the page, because only within a file system a rename replaces it at once.
-    partial = page.with_name(f".{page.name}.{uuid.uuid4().hex[:8]}.partial")
+    # A link leads to the page; its name may be as long as names can be.
+    page = page.resolve()
+    partial = page.with_name(f".{uuid.uuid4().hex}.partial")
     try:
         partial.write_bytes(content)
         os.replace(partial, page)

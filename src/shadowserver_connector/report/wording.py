@@ -8,9 +8,9 @@ from pathlib import Path
 from shadowserver_connector.errors import ReportUnreadableError
 
 DETAIL_CHARACTERS = 60
-"""How much of a cell a message shows."""
+"""Characters of a cell that a message shows; an escaped one takes several."""
 # PATH_MAX of Linux.
-_PATH = 4096
+_PATH_CHARACTERS = 4096
 
 
 def printable(text: str, limit: int = DETAIL_CHARACTERS) -> str:
@@ -24,12 +24,14 @@ def printable(text: str, limit: int = DETAIL_CHARACTERS) -> str:
 
 def shown_path(path: Path) -> str:
     """Return a path for messages and JSON, whatever bytes its name has."""
-    return printable(str(path), _PATH)
+    return printable(str(path), _PATH_CHARACTERS)
 
 
 def unreadable_error(name: str, error: OSError) -> ReportUnreadableError:
-    """Return the message about a file or folder that the system does not let us read."""
-    return ReportUnreadableError(f"{name}: cannot be read: {error.strerror}")
+    """Return the error for a file or folder that the system does not let us read."""
+    return ReportUnreadableError(
+        f"{name}: cannot be read: {error.strerror or type(error).__name__}"
+    )
 
 
 def counted(number: int, noun: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -31,6 +32,9 @@ short name.
 """
 
 
+_CSV: Final = re.compile(r"\.csv\Z", re.IGNORECASE)
+
+
 def report_name(info: ReportInfo, report_type: ReportType) -> str:
     """Return the name of a Report, unique to its file: its type, whose it is, its day."""
     return _name(info, report_type, f"{info.day}")
@@ -42,7 +46,7 @@ def case_name(info: ReportInfo, report_type: ReportType) -> str:
 
 
 def _name(info: ReportInfo, report_type: ReportType, day: str) -> str:
-    stem = info.file.removesuffix(".csv")
+    stem = _CSV.sub("", info.file)
     # Only a known type's title is its own: a made-up one may belong to several types.
     what = info.type
     if report_type.known and report_type.name == info.type:
@@ -102,7 +106,7 @@ class ReportContainers:
 
     @property
     def has_case(self) -> bool:
-        """Whether a report whose worst finding is this severe gets a Case."""
+        """Whether the report gets a Case: it is wanted, and the worst finding is severe enough."""
         wanted = self.options.case_min_severity
         return self.options.create_incident and RANK[self.severity] >= RANK[wanted]
 
@@ -119,14 +123,14 @@ class ReportContainers:
             description=self.description,
             # STIX allows no Report without references.
             object_refs=refs or (self.author,),
-            # Each part has a reference of its own: OpenCTI locks one that is shared.
+            # Each part has an external reference of its own: OpenCTI locks one that objects share.
             file_name=self.file_name if part == 1 else f"{self.file_name} (part {part})",
             labels=sorted({*self._labels, *self.tags}),
         )
         return _encode(reported_objects.report(self.origin, about, self.link))
 
-    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> ChunkObject | None:
-        """Return the Case: the Report and its objects, or just the part where there are several."""
+    def case(self, part: int, refs: Sequence[str], *, is_single_part: bool) -> ChunkObject | None:
+        """Return the Case: it names the Report and its objects, or only this part of several."""
         if not self.has_case:
             return None
         severity = case_severity(self.severity, self.options.incident_severity)
@@ -136,8 +140,8 @@ class ReportContainers:
             published=self.published,
             description=self.case_description,
             # With the references of all parts it would be the large container that parts avoid.
-            object_refs=[*(refs if only_part else ()), self._report_id(part)],
-            # Report and Case with one reference would share it, and a shared one is locked by both.
+            object_refs=[*(refs if is_single_part else ()), self._report_id(part)],
+            # Nor do Report and Case share an external reference.
             file_name=f"{self.file_name} (case)",
             labels=self._labels,
         )
