@@ -20,9 +20,10 @@ from shadowserver_connector.errors import (
     HistoryUnusableError,
     RetriableError,
 )
-from shadowserver_connector.history.comparison import NEW, RECURRING, ReportFeed
+from shadowserver_connector.history.comparison import ReportFeed
 from shadowserver_connector.history.database import DAMAGED_FILE, FILE, VERSION, reading_only
 from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.verdicts import NEW, RECURRING
 from tests.history.days import damage_what_only_a_commit_reads, day, rows_of
 from tests.history.test_history import _content
 from tests.integration.read_only import read_only_but

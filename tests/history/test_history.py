@@ -13,19 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadowserver_connector.history import identified_rows as rows_module
-from shadowserver_connector.history.comparison import (
-    CHANGED,
-    NEW,
-    RECURRING,
-    RESURFACED,
-    VERDICTS,
-    Comparison,
-    ReportFeed,
-)
+from shadowserver_connector.history.comparison import Comparison, ReportFeed
 from shadowserver_connector.history.database import FILE, reading_only
 from shadowserver_connector.history.history import NAME_DAYS, History, open_history
 from shadowserver_connector.history.questions import findings_about
 from shadowserver_connector.history.record import day_number
+from shadowserver_connector.history.verdicts import CHANGED, NEW, RECURRING, RESURFACED, VERDICTS
 from tests.history.days import Report, Slow, day, key, numbered, rows_of, state
 
 FEED = ReportFeed("scan_ssl", "example")

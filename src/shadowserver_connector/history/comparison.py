@@ -6,21 +6,9 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from shadowserver_connector.report.table_copy import TableCopy
-
-NEW: Final = 0
-"""Never reported before."""
-CHANGED: Final = 1
-"""Reported before, with another state."""
-RECURRING: Final = 2
-"""Reported before, with the same state."""
-RESURFACED: Final = 3
-"""Reported again after an absence."""
-
-VERDICTS: Final = ("new", "changed", "recurring", "resurfaced")
-"""Names of the verdicts, by their numbers."""
 
 
 class ReportFeed(NamedTuple):
@@ -47,7 +35,7 @@ class Comparison:
 
     # Bytes and arrays: a comparison travels to processes and clusters, with millions of rows.
     verdicts: bytes
-    """By row: one of ``NEW``, ``CHANGED``, ``RECURRING``, ``RESURFACED``."""
+    """By row: one of the numbers in `verdicts`."""
     update_due: bytes
     """By row: 1 if its finding recurs and OpenCTI is due for an update, else 0."""
     known_from_later: bytes
@@ -57,7 +45,7 @@ class Comparison:
     unchanged_since: array[int]
     """By row: number of the day since which its finding has been unchanged."""
     counts: Mapping[str, int]
-    """Number of findings by verdict (``VERDICTS``); several rows may be one finding."""
+    """Number of findings by verdict (`verdicts.VERDICTS`); several rows may be one finding."""
     previous_day: date | None
     """Day of the last report of the feed before this one; without one nothing can be gone."""
     gone_count: int

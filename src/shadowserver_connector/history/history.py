@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from array import array
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from heapq import nsmallest
 from pathlib import Path
 from typing import Final, Self
-from zlib import crc32
 
-from shadowserver_connector.history.comparison import (
-    CHANGED,
-    NEW,
-    RECURRING,
-    RESURFACED,
-    VERDICTS,
-    Comparison,
-    GoneFinding,
-    ReportFeed,
-)
+from shadowserver_connector.history.comparison import Comparison, GoneFinding, ReportFeed
 from shadowserver_connector.history.database import Database, HistoryOrigin, open_database
 from shadowserver_connector.history.identified_rows import IdentifiedRows, ReportedFinding
 from shadowserver_connector.history.record import (
     DIGEST_BYTES,
     FindingRecord,
+    Known,
     day_number,
     day_of,
-    has_state,
+    record_of,
     with_day,
 )
+from shadowserver_connector.history.verdicts import VERDICTS, Judge
 
 # For callers without settings, such as convert and the preview; these are the settings' defaults.
 RESURFACED_AFTER_DAYS: Final = 14
@@ -52,8 +43,6 @@ _WRITTEN: Final = 2_000
 _LABELS: Final = 20_000
 
 _COLUMNS: Final = "key, states, first, last, since, before, days, seen, label, first_states"
-
-Known = tuple[bytes, bytes, int, int, int, int, int, bytes, int, bytes]
 
 
 class History:
@@ -103,7 +92,7 @@ class History:
         with self._database.reading() as connection:
             number = _feed(connection, feed)
             previous, reports = _reports(connection, number, today)
-            judge = _Judge(rows.rows, today, absence, refresh, reports)
+            judge = Judge(rows.rows, today, absence, refresh, reports)
             lost = _Lost(previous, today)
             _merge(rows.findings(), _known(connection, number), judge.judge, lost.look)
             which = lost.which(connection)
@@ -165,90 +154,6 @@ def open_history(directory: Path, owner: str) -> History:
     return History(open_database(directory, owner))
 
 
-class _Judge:
-    """Collects the verdicts on the rows of a report."""
-
-    def __init__(
-        self, rows: int, today: int, absence: int, refresh: int, reports: Collection[int]
-    ) -> None:
-        """``reports`` are the days of all reports of the feed; for attributes see `Comparison`."""
-        self.verdicts = bytearray([RECURRING]) * rows
-        self.update_due = bytearray(rows)
-        self.known_from_later = bytearray(rows)
-        # Two bytes hold a day, see `day_number`.
-        self.first_days = array("H", bytes(2 * rows))
-        self.unchanged_since = array("H", bytes(2 * rows))
-        self.counts = [0] * len(VERDICTS)
-        self._today = today
-        self._absence = absence
-        self._refresh = refresh
-        self._reports = reports
-
-    def judge(self, found: ReportedFinding, known: Known | None) -> None:
-        today = self._today
-        if known is not None and known[1] == found.states and 0 < today - known[3] <= self._absence:
-            # The most frequent case: the same as yesterday. Most of it is there from the start.
-            self.counts[RECURRING] += 1
-            due = self._is_due(found.key, known[3])
-            for one in found.rows:
-                row = one[1]
-                if due:
-                    self.update_due[row] = 1
-                self.first_days[row] = known[2]
-                self.unchanged_since[row] = known[4]
-            return
-        record = None if known is None else _record(known)
-        verdict = _verdict(record, today, found.states, self._absence, self._reports)
-        self.counts[verdict] += 1
-        after = with_day(record, today, found.states)
-        # On an older day, the newest state may have begun later.
-        since = min(after.since, today)
-        due = record is not None and self._is_due(found.key, _nearest(record, today))
-        later = record is not None and record.last > today
-        compared = b"" if record is None else record.states_for(today)
-        for _, row, state, _, _ in found.rows:
-            self.verdicts[row] = verdict
-            # Rows of a changed finding that were there before are in OpenCTI already.
-            if verdict == CHANGED and has_state(compared, state):
-                self.verdicts[row] = RECURRING
-            self.update_due[row] = due and self.verdicts[row] == RECURRING
-            self.known_from_later[row] = later
-            self.first_days[row] = after.first
-            self.unchanged_since[row] = since
-
-    def _is_due(self, key: bytes, seen: int) -> bool:
-        """Tell whether a new span of days began between two days on which a finding was seen.
-
-        The key determines where spans begin, so that what is due is spread evenly over the days.
-        """
-        # A hash: the bytes of addresses are not spread evenly, and the digest behind an address is
-        # the same for all that have the same port and problem.
-        shift = crc32(key)
-        return (self._today + shift) // self._refresh != (seen + shift) // self._refresh
-
-
-def _nearest(record: FindingRecord, today: int) -> int:
-    """Return the last day before today on which it was seen; else the first one from today on."""
-    before = record.last_day_before(today)
-    return before or (today if record.was_seen(today) else record.first_day_after(today))
-
-
-def _verdict(
-    record: FindingRecord | None, today: int, states: bytes, absence: int, reports: Collection[int]
-) -> int:
-    # If this day was committed before, and no other day is known, it is as new as it was then.
-    if record is None or today == record.first == record.last:
-        return NEW
-    before = record.last_day_before(today)
-    # It was absent only if there were reports without it.
-    if before and today - before > absence and any(before < day < today for day in reports):
-        return RESURFACED
-    # Committed before, too: the finding changed on this day.
-    if record.before and today == record.since == record.last:
-        return CHANGED
-    return RECURRING if states == record.states_for(today) else CHANGED
-
-
 class _Lost:
     """Looks for findings of the previous report that are not in this one."""
 
@@ -259,7 +164,7 @@ class _Lost:
         self.number = 0
 
     def look(self, known: Known) -> None:
-        record = _record(known)
+        record = record_of(known)
         if not self._previous or not record.was_seen(self._previous):
             return
         # Another file of today has it, so it is not gone.
@@ -274,7 +179,7 @@ class _Lost:
     def which(self, connection: sqlite3.Connection) -> tuple[GoneFinding, ...]:
         gone = []
         for _, known in nsmallest(MAX_GONE, self._oldest):
-            record = _record(known)
+            record = record_of(known)
             text = connection.execute("SELECT text FROM labels WHERE id = ?", (record.what,))
             (label,) = text.fetchone() or ("",)
             first, last = day_of(record.first), day_of(record.last)
@@ -319,7 +224,7 @@ class _Writer:
 
     def add(self, found: ReportedFinding, known: Known | None) -> None:
         today = self._today
-        record = None if known is None else _record(known)
+        record = None if known is None else record_of(known)
         after = with_day(record, today, found.states, known_day=self._known_day)
         # An older day does not change the text that describes it.
         if record is None or today >= record.last:
@@ -392,12 +297,6 @@ def _known(connection: sqlite3.Connection, feed: int) -> Iterator[Known]:
     # SQLite orders BLOBs by their bytes, as Python does: `_merge` depends on it.
     query = f"SELECT {_COLUMNS} FROM findings WHERE feed = ? ORDER BY key"  # noqa: S608 - no input
     return iter(connection.execute(query, (feed,)))
-
-
-def _record(known: Known) -> FindingRecord:
-    _, states, first, last, since, before, days, seen, label, first_states = known
-    bits = int.from_bytes(seen, "little")
-    return FindingRecord(states, first, last, since, before, days, bits, label, first_states)
 
 
 def _feed(connection: sqlite3.Connection, feed: ReportFeed) -> int:

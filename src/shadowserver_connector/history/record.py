@@ -215,3 +215,14 @@ def _together(some: bytes, others: bytes) -> bytes:
 def _condensed(states: bytes) -> bytes:
     # One byte longer than a state, so that it is never taken for a list of states.
     return blake2b(states, digest_size=DIGEST_BYTES + 1).digest()
+
+
+Known = tuple[bytes, bytes, int, int, int, int, int, bytes, int, bytes]
+"""A finding as its row of the database has it: its key, and then what a `FindingRecord` holds."""
+
+
+def record_of(known: Known) -> FindingRecord:
+    """Return what a row of the database says of a finding."""
+    _, states, first, last, since, before, days, seen, label, first_states = known
+    bits = int.from_bytes(seen, "little")
+    return FindingRecord(states, first, last, since, before, days, bits, label, first_states)

@@ -12,7 +12,8 @@ from shadowserver_connector.bundle.finding_objects import (
     ObservedDraft,
     SerialisedObject,
 )
-from shadowserver_connector.history.comparison import RECURRING, Comparison
+from shadowserver_connector.history.comparison import Comparison
+from shadowserver_connector.history.verdicts import RECURRING
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, RowObjects

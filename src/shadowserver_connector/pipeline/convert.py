@@ -20,7 +20,8 @@ from shadowserver_connector.bundle.finding_objects import (
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
-from shadowserver_connector.history.comparison import RECURRING, Comparison
+from shadowserver_connector.history.comparison import Comparison
+from shadowserver_connector.history.verdicts import RECURRING
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.objects.context import ConversionContext, RelationshipRules
 from shadowserver_connector.mapping.objects.encoders import Encoders

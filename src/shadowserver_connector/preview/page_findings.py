@@ -14,8 +14,9 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.errors import NotReadyError, SkippableError
-from shadowserver_connector.history.comparison import VERDICTS, ReportFeed
+from shadowserver_connector.history.comparison import ReportFeed
 from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.verdicts import VERDICTS
 from shadowserver_connector.logger import SilentLogger
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country

@@ -9,8 +9,9 @@ from heapq import heappush, heapreplace, nlargest, nsmallest
 from typing import Final, NamedTuple
 
 from shadowserver_connector.catalogue.columns import Column
-from shadowserver_connector.history.comparison import NEW, RESURFACED, Comparison
+from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.record import day_of
+from shadowserver_connector.history.verdicts import NEW, RESURFACED
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, find_cves, split_tags
