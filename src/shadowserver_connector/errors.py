@@ -21,6 +21,11 @@ def is_disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _DISK_FULL
 
 
+def is_about(error: BaseException, path: Path) -> bool:
+    """Tell whether an error of the system is about this file, and not about a disk in general."""
+    return isinstance(error, OSError) and error.filename == str(path)
+
+
 class ShadowserverConnectorError(Exception):
     """The root of all errors that this package raises on purpose."""
 

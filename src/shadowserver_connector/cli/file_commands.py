@@ -28,6 +28,7 @@ from shadowserver_connector.errors import (
     NotReadyError,
     SkippableError,
     UsageError,
+    is_about,
 )
 from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.history import open_history
@@ -186,7 +187,7 @@ def _comparing(history: Path, copies: dict[Path, Path]) -> Iterator[Compare]:
             # Its conversion will say what is wrong with it.
             return None
         except OSError as error:
-            if error.filename != str(path):
+            if not is_about(error, path):
                 raise
             return None
         comparer.commit(path)

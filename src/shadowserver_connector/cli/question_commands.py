@@ -27,6 +27,7 @@ from shadowserver_connector.errors import (
     ReportUnreadableError,
     SkippableError,
     UsageError,
+    is_about,
 )
 from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.questions import FindingHistory, findings_about, open_longest
@@ -60,7 +61,7 @@ def explain(
                 continue
             except OSError as error:
                 # Not about this file: a disk that fails would fail the others as well.
-                if error.filename != str(file.path):
+                if not is_about(error, file.path):
                     raise
                 failed.append(unreadable_error(file.shown_path, error))
                 continue

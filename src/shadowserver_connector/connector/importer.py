@@ -17,6 +17,7 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
     VersionError,
     describe,
+    is_about,
     is_disk_full,
 )
 from shadowserver_connector.mapping.options import Options
@@ -313,6 +314,6 @@ class ReportImporter:
 
 def _reason(error: Exception, report: ReportInfo, file: ObtainedFile | None) -> str:
     # An error of any other file is a defect; `describe` says where in the code.
-    if file is not None and isinstance(error, OSError) and error.filename == str(file.path):
+    if isinstance(error, OSError) and file is not None and is_about(error, file.path):
         return str(unreadable_error(report.file, error))
     return describe(error)

@@ -17,6 +17,7 @@ from shadowserver_connector.errors import (
     NotReadyError,
     SkippableError,
     WorkerLostError,
+    is_about,
 )
 from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
@@ -164,7 +165,7 @@ def _result(job: Job, finish: Callable[[], Outcome]) -> Outcome | Failure:
         return Failure(info, str(error))
     except OSError as error:
         # A disk where results or temporary files go: every report would fail.
-        if error.filename != str(path):
+        if not is_about(error, path):
             raise
         return Failure(info, str(unreadable_error(info.file, error)))
 

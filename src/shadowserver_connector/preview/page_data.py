@@ -18,7 +18,7 @@ from shadowserver_connector import __version__
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.catalogue.catalogue import SEVERITIES, ReportType
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.errors import NotReadyError, SkippableError
+from shadowserver_connector.errors import NotReadyError, SkippableError, is_about
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 from shadowserver_connector.mapping.cells.text_and_tags import RANK
 from shadowserver_connector.mapping.options import Options
@@ -159,7 +159,7 @@ def _count_all(
             failures.append(Failure(info, str(error)))
         except OSError as error:
             # Not about this file: a disk that fails would fail the other reports as well.
-            if error.filename != str(path):
+            if not is_about(error, path):
                 raise
             failures.append(Failure(info, str(unreadable_error(info.file, error))))
         advance()
