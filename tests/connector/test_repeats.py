@@ -197,6 +197,18 @@ def test_what_is_new_or_changed_is_sent(days: Days) -> None:
     assert "192.0.2.200" in text.partition("Open longest")[0].partition("Worst new hosts")[2]
 
 
+def test_counts_of_the_whole_file_are_called_so(tmp_path: Path) -> None:
+    """Where the settings leave rows out, Report and work say of how many findings some are new."""
+    days = Days(tmp_path, max_findings=2)
+    days.run(hosts(3))
+    sent = days.run(hosts(10))
+    text = next(stix["description"] for stix in sent if stix["type"] == "report")
+    assert text.startswith("2 findings on 2 hosts: all medium.")
+    assert "Of all 10 findings, 7 are new since " in text[:300]
+    assert "Of all 10 findings, 7 new findings, 0 changed, 3 still there" in text
+    assert "1 report, 2 of 10 findings (7 new, 0 changed, 3 recurring" in days.last_work()
+
+
 def test_what_the_platform_has_lost_is_sent_again(days: Days) -> None:
     """An object that OpenCTI lost is sent with the next report, with all that refers to it."""
     first = days.run(hosts())

@@ -103,6 +103,8 @@ class DaySummary:
     day: date
     imported: int = 0
     findings: int = 0
+    left_out: int = 0
+    """Findings that the settings leave out; the verdicts count them, too."""
     verdict_counts: Counter[str] = field(default_factory=Counter)
     """Findings by verdict, and gone, in the reports that were compared with the history."""
     skipped: int = 0
@@ -114,6 +116,7 @@ class DaySummary:
             case Outcome():
                 self.imported += 1
                 self.findings += result.findings
+                self.left_out += result.filtered + result.cut
                 self.verdict_counts.update(result.verdict_counts or {})
             case Failure():
                 self.failures.append(result)
@@ -127,8 +130,10 @@ class DaySummary:
 
     def message(self, objects: int, ending: str = "") -> str:
         """Return the line that closes the day's work; ``objects`` is how many were sent."""
+        chosen = f"{self.findings:,} of " if self.left_out else ""
         counts = (
-            f"{self.day}: {counted(self.imported, 'report')}, {counted(self.findings, 'finding')}"
+            f"{self.day}: {counted(self.imported, 'report')}, "
+            f"{chosen}{counted(self.findings + self.left_out, 'finding')}"
             f"{bracketed(self.verdict_counts)}, "
             f"{counted(objects, 'object')} sent, {self.skipped:,} skipped, "
             f"{len(self.failures):,} failed"

@@ -28,7 +28,7 @@ def report_lead(statistics: RowStatistics, history: HistoryHighlights | None) ->
     """Return how many findings there are, how severe they are, the worst, and how many are new."""
     if not statistics.wanted:
         return NO_FINDINGS
-    first, last = _how_many(statistics), _new(history)
+    first, last = _how_many(statistics), _new(statistics, history)
     # Two less, for the spaces between the three sentences.
     return _joined(
         first, _worst(statistics, CASE_PREVIEW_CHARACTERS - len(first) - len(last) - 2), last
@@ -42,7 +42,7 @@ def case_lead(
     if not statistics.wanted:
         return f"{NO_FINDINGS} Nothing to do."
     first = f"To do: {report_type.todo}." if report_type.todo else ""
-    how_many, last = _how_many(statistics), _new(history)
+    how_many, last = _how_many(statistics), _new(statistics, history)
     # Three less, for the spaces between the four sentences.
     room = CASE_PREVIEW_CHARACTERS - len(first) - len(how_many) - len(last) - 3
     return _joined(first, how_many, _begin(statistics, room), last)
@@ -68,7 +68,13 @@ def severities(found: Counter[str]) -> str:
     return ", ".join(f"{found[severity]:,} {severity}" for severity in named)
 
 
-def _new(history: HistoryHighlights | None) -> str:
+def of_all(statistics: RowStatistics) -> str:
+    """Return the words before counts of the whole file, where the options leave rows out."""
+    left_out = statistics.filtered + statistics.cut
+    return f"Of all {counted(statistics.rows, 'finding')}, " if left_out else ""
+
+
+def _new(statistics: RowStatistics, history: HistoryHighlights | None) -> str:
     if history is None:
         return ""
     comparison = history.comparison
@@ -78,7 +84,7 @@ def _new(history: HistoryHighlights | None) -> str:
     new = counts["new"] + counts["resurfaced"]
     verb = "is" if new == 1 else "are"
     gone = f", {comparison.gone_count:,} no longer reported" if comparison.gone_count else ""
-    return f"{new:,} {verb} new since {comparison.previous_day}{gone}."
+    return f"{of_all(statistics)}{new:,} {verb} new since {comparison.previous_day}{gone}."
 
 
 def _worst(statistics: RowStatistics, room: int) -> str:

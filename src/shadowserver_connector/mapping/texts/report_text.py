@@ -21,6 +21,7 @@ from shadowserver_connector.mapping.texts.report_lead import (
     case_lead,
     findings,
     headed,
+    of_all,
     report_lead,
     table,
     worst_hosts,
@@ -62,7 +63,7 @@ def report_text(about: ReportFacts, anomalies: Sequence[str]) -> str:
     prose = [
         report_lead(statistics, history),
         " ".join(filter(None, (report_type.about, todo))),
-        *(_changes(history) if history is not None else ()),
+        *(_changes(statistics, history) if history is not None else ()),
         _guide(statistics, about.file, about.options),
     ]
     rest = [
@@ -152,11 +153,11 @@ def _steps(statistics: RowStatistics) -> str:
     )
 
 
-def _changes(history: HistoryHighlights) -> Iterator[str]:
+def _changes(statistics: RowStatistics, history: HistoryHighlights) -> Iterator[str]:
     comparison = history.comparison
     counts = comparison.counts
     said = [
-        f"{counted(counts['new'], 'new finding')}",
+        f"{of_all(statistics)}{counted(counts['new'], 'new finding')}",
         f"{counts['changed']:,} changed",
         f"{counts['recurring']:,} still there",
         f"{counts['resurfaced']:,} back again",
