@@ -116,6 +116,30 @@ def test_several_days_are_compared_as_the_history_compares_them(make_job: MakeJo
     assert number[3] == number[7] == 0
 
 
+def plain_field(model: PageData, name: str) -> list[str]:
+    """Return the values of a field as the page decodes them (``coded`` in assets/data.js)."""
+    plain = model.findings.table()[name]
+    if "n" in plain:
+        return [plain["v"][0]] * int(plain["n"])
+    return [plain["v"][number] for number in plain.get("a", range(len(plain["v"])))]
+
+
+def test_the_finding_that_is_gone_is_the_one_that_is_said_to_be(make_job: MakeJob) -> None:
+    """Also where as many days as rows are named, as in the smallest comparison."""
+    first = make_job("scan_ssl", [("192.0.2.1", "443")], ("ip", "port"), day=date(2024, 1, 30))
+    second = make_job("scan_ssl", [("192.0.2.2", "443")], ("ip", "port"))
+    model = collect_page_data([first, second], Options())
+    gone = dict(zip(plain_field(model, "subject"), plain_field(model, "gone"), strict=True))
+    assert gone == {"192.0.2.1": "2024-01-31", "192.0.2.2": ""}
+
+
+def test_a_day_without_findings_makes_those_before_gone(make_job: MakeJob) -> None:
+    """A report with only a header is a report, as in an import."""
+    first = make_job("scan_ssl", [("192.0.2.1", "443")], ("ip", "port"), day=date(2024, 1, 30))
+    model = collect_page_data([first, make_job("scan_ssl", [], ("ip", "port"))], Options())
+    assert plain_field(model, "gone") == ["2024-01-31"]
+
+
 def test_empty_columns_are_left_out(make_job: MakeJob) -> None:
     """A column that is empty in all findings is not in the page."""
     model = collect_page_data(
@@ -133,6 +157,16 @@ def test_secrets_are_masked(make_job: MakeJob) -> None:
     )
     model = collect_page_data([job], Options())
     assert cells_of(model)["password"] == MASK
+    everything = orjson.dumps([model.findings.table(), model.findings.groups()[0].plain()])
+    assert b"hunter2!" not in everything + b"".join(model.objects)
+
+
+def test_passwords_in_urls_are_masked(make_job: MakeJob) -> None:
+    """The page is passed on more easily than what is in a platform."""
+    url = "http://user:hunter2!@evil.example/x"
+    job = make_job("malware_url", [(url, "x" * 3_000 + url)], ("url", "note"))
+    model = collect_page_data([job], Options())
+    assert cells_of(model)["url"] == f"http://user:{MASK}@evil.example/x"
     everything = orjson.dumps([model.findings.table(), model.findings.groups()[0].plain()])
     assert b"hunter2!" not in everything + b"".join(model.objects)
 

@@ -24,7 +24,7 @@ from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import find_cves, split_tags
 from shadowserver_connector.mapping.planning.plan import Plan
-from shadowserver_connector.mapping.texts.markdown import MASK
+from shadowserver_connector.mapping.texts.markdown import MASK, masked
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.pipeline.report_comparer import ReportComparer, feed_of
 from shadowserver_connector.report.info import ReportInfo
@@ -158,9 +158,9 @@ class CodedColumn(Generic[Distinct]):
 
     def plain(self) -> dict[str, Any]:
         """Return ``v``, the values, and ``a``, the number of each row's value. Without ``a``, each
-        row has a value of its own, or all have the same and ``n`` is the number of rows.
+        row has a value of its own, in order, or all have the same and ``n`` is the number of rows.
         """
-        if len(self.values) == len(self.at):
+        if len(self.values) == len(self.at) and self.at == array("I", range(len(self.at))):
             return {"v": list(self.values)}
         if len(self.values) == 1:
             return {"v": list(self.values), "n": len(self.at)}
@@ -219,7 +219,7 @@ class Findings:
             self.finding.append(0)
             values = (
                 severity,
-                subject(row)[:MAX_FIELD],
+                masked(subject(row))[:MAX_FIELD],
                 read_port(row),
                 read_name(row),
                 asn,
@@ -276,6 +276,9 @@ class _Group:
         taken = 0
         for at, coded in enumerate(self._cells):
             cell = row[at]
+            # Before the cut, which might remove the @ that marks a password.
+            if "@" in cell:
+                cell = masked(cell)
             if len(cell) > longest:
                 cell = f"{cell[:longest]} … ({len(cell)} characters)"
             if at in self._masked and cell:
@@ -344,16 +347,20 @@ class DayComparer:
             return []
         # At once: the report of the next day is compared with this one.
         self._comparer.commit(path)
+        # A report without any row makes all of the day before gone.
+        self._findings_of_day(info)
         if comparison is None or comparison.previous_day is None:
             return []
         return [VERDICTS[verdict] for verdict in comparison.verdicts]
 
     def add(self, info: ReportInfo, key: bytes, place: int | None) -> None:
         """Add a row's finding, and its place in the page if it has one."""
-        day = self._keys[feed_of(info)].setdefault(info.day.isoformat(), {})
-        places = day.setdefault(key, [])
+        places = self._findings_of_day(info).setdefault(key, [])
         if place is not None:
             places.append(place)
+
+    def _findings_of_day(self, info: ReportInfo) -> dict[bytes, list[int]]:
+        return self._keys[feed_of(info)].setdefault(info.day.isoformat(), {})
 
     def gone(self) -> Iterator[tuple[int, str]]:
         """Yield the places of rows whose finding is not in the next report, and its day."""
