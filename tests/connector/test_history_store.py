@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Mapping
@@ -19,16 +20,18 @@ from shadowserver_connector.connector.history_store import (
     history_directory,
     open_comparer,
 )
+from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import HistoryBusyError, HistoryUnusableError
 from shadowserver_connector.history.database import FILE
 from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.load import Settings
-from shadowserver_connector.state.state import State, with_day_open
+from shadowserver_connector.state.serialisation import dump_state
+from shadowserver_connector.state.state import State
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.mapping.conversion import csv_bytes
-from tests.sink.pycti_fakes import FakeLog
+from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
 ID = "00000000-0000-4000-8000-000000000002"
 DAY = date(2024, 1, 31)
@@ -220,12 +223,14 @@ def is_known(comparer: ReportComparer, folder: Path) -> bool:
 def test_history_begins_anew_where_opencti_has_no_state(home: Path, waiter: Waiter) -> None:
     """The history is cleared when OpenCTI has no state, and kept whenever it has one."""
     comparer = history_of_one(waiter, home)
-    clear_history_if_state_is_empty(comparer, with_day_open(State(), DAY))
+    # All imports are forgotten, as they are after 30 days without any: no reset.
+    stored = json.dumps(dump_state(State()))
+    clear_history_if_state_is_empty(comparer, StateStore(FakeHelper(stored=stored), waiter))
     assert is_known(comparer, home)
-    clear_history_if_state_is_empty(comparer, State())
+    clear_history_if_state_is_empty(comparer, StateStore(FakeHelper(), waiter))
     assert not is_known(comparer, home)
     comparer.close()
-    clear_history_if_state_is_empty(None, State())
+    clear_history_if_state_is_empty(None, StateStore(FakeHelper(), waiter))
 
 
 def test_what_was_not_reported_for_so_many_days_is_forgotten(home: Path, waiter: Waiter) -> None:

@@ -46,7 +46,7 @@ from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.sink.works import work_name
-from shadowserver_connector.state.serialisation import dump_state, load_state
+from shadowserver_connector.state.serialisation import SIZE_BUDGET, dump_state, load_state
 from shadowserver_connector.state.state import State, with_day_open, with_done, with_failure
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeHelper
@@ -1126,6 +1126,59 @@ def test_a_run_without_the_api_keeps_what_is_open(
     with pytest.raises(ClockError):
         run_without_api(context)
     assert load_state(json.loads(helper.stored)) == state
+
+
+def without_api(helper: FakeHelper, tmp_path: Path, **settings: Any) -> ImportContext:
+    """Return the parts of a run of a connector with a drop folder alone."""
+    waiter = Waiter(threading.Event(), helper.connector_logger)
+    return ImportContext(
+        setup=ImportSetup(Session(helper, find_abilities(helper), waiter), Options()),
+        settings=ShadowserverSettings.model_validate(settings),
+        state_store=StateStore(helper, waiter),
+        workspace=tmp_path,
+    )
+
+
+def test_an_import_that_is_forgotten_is_no_reset(helper: FakeHelper, tmp_path: Path) -> None:
+    """A drop folder with files of old days, or none for a month, keeps its history."""
+    history = History()
+    context = without_api(helper, tmp_path)
+    old = replace(report(), day=utc_now().date() - timedelta(days=40))
+    context.state_store.write(with_done(State(), old, "00" * 32, set()))
+    context = replace(context, setup=replace(context.setup, comparer=history))  # type: ignore[arg-type]
+    for _ in range(2):
+        assert run_without_api(context)
+    assert load_state(json.loads(helper.stored)) == State()
+    assert "clear" not in history.calls
+    assert not logged(
+        helper, "Everything imported gets this marking; SHADOWSERVER_MARKING changes it"
+    )
+
+
+def test_a_run_without_the_api_bounds_the_state(helper: FakeHelper, tmp_path: Path) -> None:
+    """Of a year of dropped files, the state keeps what fits; each ping sends it whole."""
+    context = without_api(helper, tmp_path, initial_lookback=365)
+    state = State()
+    for back in range(5, 205):
+        for number in range(60):
+            each = replace(report(number=number), day=utc_now().date() - timedelta(days=back))
+            state = with_done(state, each, f"{back * 100 + number:064x}", set())
+    context.state_store.write(state)
+    assert len(helper.stored) > SIZE_BUDGET
+    assert run_without_api(context)
+    assert len(helper.stored) <= SIZE_BUDGET
+
+
+def test_a_first_run_without_an_answer_is_repeated_as_the_first(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """The run that finds Shadowserver back says what the import will cost."""
+    api = FakeApi(report())
+    api.down_days = {TODAY - timedelta(days=back) for back in range(31)}
+    assert not run_window(api_context(helper, api, tmp_path))
+    assert not logged(helper, "First import, estimated")
+    assert run_window(api_context(helper, FakeApi(report()), tmp_path))
+    assert len(logged(helper, "First import, estimated")) == 1
 
 
 class History:

@@ -8,13 +8,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
+from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import HistoryInUseError, HistoryUnusableError
 from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.settings.load import Settings
-from shadowserver_connector.state.state import State
 from shadowserver_connector.waiting import HISTORY, Waiter
 
 NO_HISTORY: Final = "No history of findings is available: reports are sent in full"
@@ -79,9 +79,11 @@ def history_directory(settings: Settings) -> Path:
     return folder / safe_name(settings.connector.id)
 
 
-def clear_history_if_state_is_empty(comparer: ReportComparer | None, state: State) -> None:
+def clear_history_if_state_is_empty(
+    comparer: ReportComparer | None, state_store: StateStore
+) -> None:
     """Clear the history if OpenCTI has no state: what it says was sent may not be there."""
-    if comparer is not None and state == State():
+    if comparer is not None and state_store.is_empty:
         comparer.clear()
 
 

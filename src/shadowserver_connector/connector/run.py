@@ -116,11 +116,11 @@ def run_window(context: ApiImportContext) -> bool:
     _check_clock(started)
     state = context.state_store.confirm_and_read()
     # Before any report is compared: after a reset, OpenCTI lacks what the history knows.
-    clear_history_if_state_is_empty(context.setup.comparer, state)
+    clear_history_if_state_is_empty(context.setup.comparer, context.state_store)
     # While this run has no work: one that this process still holds was given up.
     close_orphaned_works(context.setup.session.helper, context.waiter)
     settings = context.settings
-    _log_marking(context, state)
+    _log_marking(context)
     days = days_to_query(state, started.date(), _lookback(settings))
     lost = unreachable_days(state, started.date(), _lookback(settings))
     # What was unavailable in the last run may be back.
@@ -192,12 +192,15 @@ def run_without_api(context: ImportContext) -> bool:
     started = utc_now()
     _check_clock(started)
     state, settings = context.state_store.confirm_and_read(), context.settings
-    _log_marking(context, state)
-    clear_history_if_state_is_empty(context.setup.comparer, state)
+    _log_marking(context)
+    clear_history_if_state_is_empty(context.setup.comparer, context.state_store)
     close_orphaned_works(context.setup.session.helper, context.waiter)
     today = started.date()
     oldest = oldest_day(today, _lookback(settings))
-    context.state_store.write(without_old_days(state, oldest, today))
+    state = without_old_days(state, oldest, today)
+    state, too_much = fit_to_budget(state, today - timedelta(days=settings.lookback), oldest)
+    _give_up(context, [f"{day}: {why}" for day, why in sorted(too_much.items())])
+    context.state_store.write(state)
     forget_old_findings(context.setup.comparer, today, settings.history_days)
     return True
 
@@ -213,9 +216,9 @@ _SHARED_WITH: Final[Mapping[str, str]] = {
 """Marking -> with whom it may be shared, according to TLP 2.0."""
 
 
-def _log_marking(context: ImportContext, state: State) -> None:
+def _log_marking(context: ImportContext) -> None:
     """Log on the first start how everything will be marked, while that is easy to change."""
-    if state.is_first_run:
+    if context.state_store.is_empty:
         marking = context.settings.marking
         context.log.info(
             "Everything imported gets this marking; SHADOWSERVER_MARKING changes it",
@@ -280,20 +283,24 @@ def _end_run(
 ) -> tuple[State, list[str]]:
     """Return the state after a run, and which open days it gives up and why.
 
-    If Shadowserver gave no answer at all, the run counts for no day.
+    If Shadowserver gave no answer at all, the run counts for no day, and a first run is repeated as
+    such: it says what the import will cost.
     """
     today = started.date()
     oldest = oldest_day(today, _lookback(settings))
     if answered:
         state = with_attempts_counted(state, today, oldest)
     state, hopeless = without_hopeless(state, today)
-    state = with_run_finished(state, started, oldest)
+    if answered or not state.is_first_run:
+        state = with_run_finished(state, started, oldest)
+    else:
+        state = without_old_days(state, oldest, today)
     # Last: without the days before the window the rest may fit.
     state, too_much = fit_to_budget(state, today - timedelta(days=settings.lookback), oldest)
     return state, [f"{day}: {why}" for day, why in sorted((hopeless | too_much).items())]
 
 
-def _give_up(context: ApiImportContext, reasons: Sequence[str]) -> None:
+def _give_up(context: ImportContext, reasons: Sequence[str]) -> None:
     """Report that days are no longer queried: in the log, to observers, and in a work."""
     if not reasons:
         return
@@ -340,7 +347,8 @@ def run_for_ever(
     """Run now, every ``period``, and soon after a reset; ends with Stopping only.
 
     But if Shadowserver refuses the key in the first run, it raises CredentialsError, because then
-    the settings are wrong. ``on_end`` is called after each run with the seconds until the next one.
+    the settings are wrong. Later, a key may be renewed while the schedule continues. ``on_end`` is
+    called after each run with the seconds until the next one.
 
     ``between`` is called every ten seconds while it waits for the next run. An error that it raises
     is logged, once while it stays the same, and ends nothing, except for Stopping.
@@ -351,7 +359,6 @@ def run_for_ever(
     while True:
         began = time.monotonic()
         complete = run_guarded(run, waiter, fatal)
-        # A key that was accepted once may be renewed while the schedule continues.
         fatal = ()
         # Both are shown on the connector's page in OpenCTI.
         helper.last_run_datetime()

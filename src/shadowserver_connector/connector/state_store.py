@@ -45,6 +45,14 @@ class StateStore:
         if self._lost:
             helper.set_state(None)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether OpenCTI had no state when it was last asked: after a reset, or at first.
+
+        Another state can be equal to `State`: that of a connector whose imports are all forgotten.
+        """
+        return self._stored is None
+
     def has_noticed_reset(self) -> bool:
         """Tell whether pycti's ping thread has met a reset since the last read or write.
 
