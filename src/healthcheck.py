@@ -12,7 +12,7 @@ import httpx
 
 from shadowserver_connector.errors import SettingsError, SinkUnavailableError
 from shadowserver_connector.operations.reachability import query_opencti
-from shadowserver_connector.operations.status import DEAD_AFTER, Status, problems, verdict
+from shadowserver_connector.operations.status import DEAD_AFTER, Status, health_line, problems
 from shadowserver_connector.operations.status_file import read_status, status_path
 from shadowserver_connector.settings import Settings, load_settings
 
@@ -59,7 +59,7 @@ def main(*, only_alive: bool = False) -> int:
         sys.stdout.write("the connector has had no heartbeat for five minutes\n")
         return 1
     if status is not None and not only_alive and problems(status, now):
-        sys.stdout.write(f"{verdict(status, now)}\n")
+        sys.stdout.write(f"{health_line(status, now)}\n")
         return 1
     if active is None:
         sys.stdout.write("OpenCTI does not answer; the connector is waiting for it\n")

@@ -152,7 +152,9 @@ def hashed(ca_file: Path) -> str:
         text=True,
     ).stdout.strip()
     (folder / f"{named}.0").write_bytes(ca_file.read_bytes())
-    return str(folder)
+    # As OpenSSL, nothing minds a stale link, or a directory that is not there.
+    (folder / "deadbeef.0").symlink_to(folder / "gone.pem")
+    return f"{folder.parent / 'gone'}{os.pathsep}{folder}"
 
 
 BUNDLES: Final[dict[str, tuple[str, Callable[[Path], str]]]] = {

@@ -604,7 +604,7 @@ def test_a_file_with_holes_does_not_fill_the_disk(
     drop: Drop, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
     """A sparse file too large to copy is left in place; the other files are imported."""
-    usage = SimpleNamespace(total=room)
+    usage = SimpleNamespace(total=room, free=room)
     monkeypatch.setattr(
         "shadowserver_connector.operations.drop_folder_files.shutil.disk_usage", lambda _: usage
     )
@@ -615,6 +615,26 @@ def test_a_file_with_holes_does_not_fill_the_disk(
     assert sent(drop.helper) == [NAME]
     assert drop.helper.connector_logger.messages("error") == [FILE_PROBLEM]
     assert "divide it" in drop.text()
+
+
+def test_a_file_that_finds_no_room_keeps_no_other_waiting(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not even begun, as what else is on the disk needs the room, and waits for more."""
+    usage = SimpleNamespace(total=1024**4, free=1024**2)
+    monkeypatch.setattr(
+        "shadowserver_connector.operations.drop_folder_files.shutil.disk_usage", lambda _: usage
+    )
+    large = drop.put("2024-01-31-scan_ssl-a-large.csv", b"two")
+    os.truncate(large, usage.free + 1)
+    drop.put(NAME, b"one")
+    drop.poll(4)
+    assert sent(drop.helper) == [NAME]
+    assert drop.files() == {large.name, f"done/{NAME}"}
+    assert drop.helper.connector_logger.messages("error") == [FOLDER_PROBLEM]
+    usage.free = 1024**3
+    drop.poll(2)
+    assert drop.files() == {f"done/{large.name}", f"done/{NAME}"}
 
 
 @pytest.mark.parametrize("kind", ["done", "failed"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from shadowserver_connector.errors import (
     WorkerLostError,
 )
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline import cluster
+from shadowserver_connector.pipeline import cluster, processes
 from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.conversions_ahead import (
@@ -153,6 +154,33 @@ def test_only_what_kills_its_process_each_time_fails() -> None:
             poison.result()
         assert [future.result() for future in before] == [0, 1, 2]
         assert executor.submit(slowly, 7).result() == 7
+
+
+@pytest.mark.integration
+def test_work_fails_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a death the system may refuse a new process; whoever waits is told."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    with open_executor(2) as executor:
+        assert executor.submit(slowly, 1).result(60) == 1
+        monkeypatch.setattr(processes, "_pool", refuse)
+        with pytest.raises(OSError, match="allocate"):
+            executor.submit(die).result(60)
+
+
+def test_no_work_is_repeated_once_the_processes_are_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that is started during a shutdown would outlive the time that there is for it."""
+    executor = ProcessExecutor(1)
+    with pytest.raises(KeyboardInterrupt), executor:
+        raise KeyboardInterrupt
+    monkeypatch.setattr(processes, "_pool", lambda *_: pytest.fail("a process is started"))
+    future: Future[object] = Future()
+    executor._repeat(die, future)
+    assert isinstance(future.exception(0), WorkerLostError)
 
 
 @pytest.mark.integration

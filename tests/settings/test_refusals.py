@@ -131,7 +131,7 @@ def test_refusal(load: Load, name: str) -> None:
         (
             {"SHADOWSERVER_CHUNK_BYTES": "big"},
             "SHADOWSERVER_CHUNK_BYTES (environment): 'big' is not allowed; "
-            "give a number of bytes, KiB, MiB or GiB from 64KiB to 64MiB, such as 4MiB",
+            "give a number of bytes, KiB, MiB or GiB from 64KiB to 11MiB, such as 4MiB",
         ),
     ],
 )

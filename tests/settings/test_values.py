@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from shadowserver_connector.bundle.chunk_builder import MAX_CHUNK_BYTES
 from shadowserver_connector.settings import Settings
 from shadowserver_connector.settings.sources import known_settings
 from shadowserver_connector.settings.value_messages import in_clear
@@ -72,7 +73,7 @@ def value_of(settings: Settings, name: str) -> Any:
         ("CONNECTOR_METRICS_HOST", "127.0.0.1", "127.0.0.1"),
         ("CONNECTOR_METRICS_HOST", "::", "::"),
         ("SHADOWSERVER_CHUNK_BYTES", "64KiB", 65536),
-        ("SHADOWSERVER_CHUNK_BYTES", "64MiB", 64 * 1024 * 1024),
+        ("SHADOWSERVER_CHUNK_BYTES", "11MiB", MAX_CHUNK_BYTES),
     ],
 )
 def test_values(load: Load, name: str, text: str, value: object) -> None:

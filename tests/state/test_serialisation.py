@@ -161,8 +161,8 @@ def test_what_is_whole_in_a_damaged_state_is_kept() -> None:
 def test_state_of_a_newer_version_is_refused(version: float) -> None:
     """A state of a newer version is not read; the error says what to do."""
     said = (
-        f"newer version of this connector, {str(version)[:20]} where 1 is known; install that "
-        "version again, or reset the connector's state in OpenCTI$"
+        f"has format {str(version)[:20]}, and this connector reads formats up to 1: a newer one "
+        "wrote it; install that one again, or reset the connector's state in OpenCTI$"
     )
     with pytest.raises(NewerStateError, match=said) as caught:
         load_state({"version": version, "done": {}, "last_run": "2024-01-31T08:00:00+00:00"})

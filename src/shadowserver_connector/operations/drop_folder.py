@@ -137,6 +137,9 @@ class DropFolder:
 
         A file that cannot be read or moved stays there and is logged once.
         """
+        if file.problem is not None and is_disk_full(file.problem):
+            # `reports_in` raises it after the other files.
+            return
         if file.problem is not None and not problem:
             problem = _reason(file.problem)
         if not problem:

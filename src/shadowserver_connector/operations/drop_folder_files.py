@@ -60,7 +60,7 @@ class DroppedReport(NamedTuple):
 
 
 class DroppedFile(NamedTuple):
-    """A file of which all reports have been found."""
+    """A file of which all reports have been found, but for a ``problem`` or change."""
 
     path: Path
     reasons: tuple[str, ...] = ()
@@ -114,8 +114,10 @@ def reports_in(
 ) -> Iterator[DroppedReport | DroppedFile]:
     """Yield the reports of each file and then the file, in order; copied or unpacked to ``work``.
 
-    ``signatures`` are the identities that the poll found. Raises ``OSError`` if a disk is full.
+    ``signatures`` are the identities that the poll found. A file for which the disk has no room is
+    left for a later poll. Raises ``OSError`` for it after the others.
     """
+    full: OSError | None = None
     for path in paths:
         reasons: list[str] = []
         # One for each: archives from different senders contain files of the same name.
@@ -127,13 +129,17 @@ def reports_in(
         except _ChangedError:
             changed = True
         except OSError as error:
-            if is_disk_full(error):
-                raise
             problem = error
+            if is_disk_full(error):
+                full = error
+                # The others may need the room that a part of it takes.
+                shutil.rmtree(own, ignore_errors=True)
         except Exception as error:
             # A defect: it must not keep the other files from being imported.
             reasons.append(describe(error))
         yield DroppedFile(path, tuple(reasons), problem, changed)
+    if full is not None:
+        raise full
 
 
 def _reports_of(copy: Path, own: Path, path: Path, reasons: list[str]) -> Iterator[DroppedReport]:
@@ -184,11 +190,14 @@ def _taken(path: Path, signature: FileSignature, own: Path) -> Path:
         if facts.st_nlink > 1:
             # A hard link may be to a file that only the connector can read.
             raise OSError(errno.EMLINK, "it has another name elsewhere, a hard link; copy it")
-        # Not what is free: a disk that is full now may have room at a later poll.
-        most = min(MAX_REPORT_BYTES, shutil.disk_usage(own).total)
+        disk = shutil.disk_usage(own)
+        most = min(MAX_REPORT_BYTES, disk.total)
         if facts.st_size > most:
             # A sparse file takes no space where it is, and all of it where it is copied.
             raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes; divide it")
+        if facts.st_size > disk.free:
+            # Not by trying: whatever else is on the disk would run into the same.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with copy.open("xb") as target:
             _copy(source, target, facts.st_size)
         if _signature(os.fstat(handle)) != signature:

@@ -69,7 +69,7 @@ class ProcessExecutor(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes, when their work is done or at once."""
+        """End the processes when their work is done; with ``cancel_futures`` none begins anew."""
         with self._lock:
             self._pool.shutdown(wait, cancel_futures=cancel_futures)
         self._alone.shutdown(wait, cancel_futures=cancel_futures)
@@ -88,19 +88,25 @@ class ProcessExecutor(Executor):
         died = not done.cancelled() and isinstance(done.exception(), BrokenProcessPool)
         # Once it is closed, processes die because they have to, and nothing is repeated.
         if died and not self._ours.closed:
-            self._alone.submit(_repeat, work, future, self._lifeline)
+            self._alone.submit(self._repeat, work, future)
         else:
             _settle(future, done.result)
 
-
-def _repeat(work: Callable[[], T], future: Future[T], lifeline: Connection) -> None:
-    for _ in range(ATTEMPTS_ALONE):
-        with _pool(1, lifeline) as pool:
-            done = _submit(pool, work)
-            if not isinstance(done.exception(), BrokenProcessPool):
-                _settle(future, done.result)
-                return
-    future.set_exception(WorkerLostError())
+    def _repeat(self, work: Callable[[], T], future: Future[T]) -> None:
+        try:
+            for _ in range(ATTEMPTS_ALONE):
+                if self._ours.closed:
+                    break
+                with _pool(1, self._lifeline) as pool:
+                    done = _submit(pool, work)
+                    if not isinstance(done.exception(), BrokenProcessPool):
+                        _settle(future, done.result)
+                        return
+        except Exception as error:
+            # No process could be started. Nobody reads this thread's own result.
+            future.set_exception(error)
+        else:
+            future.set_exception(WorkerLostError())
 
 
 def _settle(future: Future[T], result: Callable[[], T]) -> None:

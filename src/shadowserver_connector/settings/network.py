@@ -29,7 +29,7 @@ BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 DIRECTORIES: Final = "SSL_CERT_DIR"
 """Directories as OpenSSL creates them, used if no file is named."""
 FURTHER_AUTHORITIES: Final = "HTTPS_CA_CERTIFICATES"
-"""Authorities in addition to the others, as a file or as its text; pycti's own variable."""
+"""Authorities in addition to the usual ones, as a file or as its text; pycti's own variable."""
 NETWORK_VARIABLES: Final = frozenset(
     {*PROXIES, NO_PROXY, *BUNDLES, DIRECTORIES, FURTHER_AUTHORITIES}
 )
@@ -95,9 +95,10 @@ class Network(Section):
         # By path: a file that several variables name counts once.
         named = {Path(path): name for name in BUNDLES if (path := self.variables.get(name))}
         if not named:
-            # OpenSSL takes a list, like PATH.
-            listed = self.variables.get(DIRECTORIES, "").split(os.pathsep)
-            named = {Path(path): DIRECTORIES for path in listed if path}
+            # OpenSSL takes a list, like PATH, and passes over what does not exist.
+            listed = [p for p in self.variables.get(DIRECTORIES, "").split(os.pathsep) if p]
+            there = [path for path in listed if os.path.exists(path)]
+            named = {Path(path): DIRECTORIES for path in there or listed}
         return Authorities(tuple((name, path) for path, name in named.items()), self._further())
 
     def check(self) -> None:
@@ -168,7 +169,10 @@ def _pem_files(name: str, path: Path) -> list[Path]:
     try:
         if not path.is_dir():
             return [path]
-        files = sorted(file for file in path.iterdir() if _HASHED.fullmatch(file.name))
+        # A link that leads nowhere is passed over, as OpenSSL does.
+        files = sorted(
+            file for file in path.iterdir() if _HASHED.fullmatch(file.name) and file.is_file()
+        )
     except (OSError, ValueError):
         files = []
     if not files:

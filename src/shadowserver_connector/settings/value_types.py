@@ -43,7 +43,8 @@ _SHORT_DURATION = re.compile(r"(?P<number>\d+)\s*(?P<unit>[dhms])", re.IGNORECAS
 _LONGEST = timedelta(days=365)
 _SIZE = r"\d{1,15}(\.\d{1,6})?\s*[kKmMgGtT]?[iI]?[bB]?"
 _UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-CHUNK_BYTES_BOUNDS = (64 * 1024, 64 * 1024 * 1024)
+# The most is what the bundles keep to, `bundle.chunk_builder.MAX_CHUNK_BYTES`.
+CHUNK_BYTES_BOUNDS = (64 * 1024, 11 * 1024 * 1024)
 """Limits of a message: a smaller one hardly fits a finding, and a broker may refuse a larger one.
 """
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}

@@ -112,10 +112,9 @@ def _check_version(stored: Mapping[str, Any]) -> None:
     # JSON has one kind of number: 2 may come back as 2.0.
     if isinstance(version, int | float) and version > VERSION:
         raise NewerStateError(
-            f"the state in OpenCTI was written by a newer version of this connector, "
-            f"{str(version)[:20]} "
-            f"where {VERSION} is known; install that version again, or reset the connector's "
-            "state in OpenCTI"
+            f"the state in OpenCTI has format {str(version)[:20]}, and this connector reads "
+            f"formats up to {VERSION}: a newer one wrote it; install that one again, or reset the "
+            "connector's state in OpenCTI"
         )
 
 
