@@ -344,6 +344,21 @@ def test_what_refers_to_something_deleted_goes_with_it(original: Path) -> None:
     assert helper.sent_ids() == {IP % 1: 1, NOTE % 1: 1, NOTE % 3: 1, REPORT: 2}
 
 
+def test_each_report_gives_its_labels_to_what_was_deleted(original: Path) -> None:
+    """An address that comes back with the first report of a work gets the others' labels, too."""
+    helper = FakeHelper(held={AUTHOR, MARKING})
+    batch = delivery(helper, quick(helper))
+    sent = []
+    for refs, label in enumerate(("ssl", "vpn", "vpn")):
+        chunk = compared(IP % 1, recurring=[IP % 1], report_refs=refs)
+        tagged = encoded(IP % 1, x_opencti_labels=[label])
+        objects = [tagged if each.id == IP % 1 else each for each in chunk.objects]
+        batch.send(replace(chunk, objects=tuple(objects)), original)
+        helper.import_all("work-1")
+        sent.append(helper.sent_ids()[IP % 1])
+    assert sent == [1, 2, 2]
+
+
 def test_what_recurs_goes_with_something_deleted_that_has_changed(original: Path) -> None:
     """A recurring Note is sent when its deleted address is, as OpenCTI took the reference away."""
     helper = FakeHelper(held={AUTHOR, MARKING, NOTE % 1})

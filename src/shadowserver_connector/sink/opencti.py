@@ -183,11 +183,12 @@ class Delivery:
         # and are sent again.
         missing = chunk.already_sent.union(tagged).difference(delivered, existing)
         # The addresses of new and changed findings are mostly known, with the same labels and
-        # score.
+        # score. What was missing and is there now has the labels of an earlier report alone.
         as_here = frozenset(
             each
             for each, has in existing.items()
-            if each not in tagged or tagged[each].is_contained_in(has)
+            if each not in self._missing
+            and (each not in tagged or tagged[each].is_contained_in(has))
         )
         bereft = chunk.referring(as_here, missing.union(self._missing))
         if len(self._missing) < _MAX_MISSING:
