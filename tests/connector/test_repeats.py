@@ -197,6 +197,15 @@ def test_what_is_new_or_changed_is_sent(days: Days) -> None:
     assert "192.0.2.200" in text.partition("Open longest")[0].partition("Worst new hosts")[2]
 
 
+def test_what_is_told_of_a_report_is_what_was_sent(days: Days) -> None:
+    """Log, metrics and status count the objects that OpenCTI was sent, not those that it had."""
+    for rows in (hosts(), hosts(HOSTS + 1)):
+        sent = days.run(rows)
+        lines = days.helper.connector_logger.lines
+        told = [meta["objects"] for _, message, meta in lines if message == "Report imported"]
+        assert told[-1] == len(sent)
+
+
 def test_counts_of_the_whole_file_are_called_so(tmp_path: Path) -> None:
     """Where the settings leave rows out, Report and work say of how many findings some are new."""
     days = Days(tmp_path, max_findings=2)

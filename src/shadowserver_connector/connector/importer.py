@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -230,7 +230,10 @@ class ReportImporter:
         """
         began = time.monotonic()
         delivery, summary = self._day_of(report.day)
+        before = delivery.sent_by_type.copy()
         result = self._import(report, obtain, delivery)
+        if isinstance(result, Outcome):
+            result = replace(result, objects=dict(sorted((delivery.sent_by_type - before).items())))
         summary.add(result)
         self._setup.on_result(result, time.monotonic() - began)
         # Last: if the process dies before, the next run imports the report again.

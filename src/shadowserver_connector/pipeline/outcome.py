@@ -50,7 +50,9 @@ class Outcome:
     """Rows beyond ``max_findings``."""
     chunks: int
     objects: Mapping[str, int]
-    """Objects by STIX type, as sent: each chunk's copy counts."""
+    """Objects by STIX type, each chunk's copy. After an import, those that were sent: not what
+    OpenCTI had.
+    """
     size: int
     """Bytes of the original file."""
     sha256: str

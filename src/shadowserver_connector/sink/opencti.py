@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,8 +52,13 @@ class Delivery:
         self._is_caught_up: bool | None = None
         """Whether earlier works were imported when this one needed them; ``None`` until then."""
         self.is_open = False
-        self.objects = 0
-        """Objects sent so far; the copy in each chunk counts."""
+        self.sent_by_type: Counter[str] = Counter()
+        """Objects sent so far, by STIX type; the copy in each chunk counts."""
+
+    @property
+    def objects(self) -> int:
+        """Number of objects sent so far."""
+        return self.sent_by_type.total()
 
     def send(self, chunk: Chunk, original: Path) -> None:
         """Deliver a chunk of the report whose file is ``original``.
@@ -147,7 +153,7 @@ class Delivery:
         count = len(chunk.objects) - len(leave_out)
         self._count(messages, count)
         self._sent.add(chunk.objects)
-        self.objects += count
+        self.sent_by_type.update(chunk.types(leave_out))
 
     def _has_copies(self) -> bool:
         helper = self._helper
