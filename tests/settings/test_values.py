@@ -217,3 +217,11 @@ def test_usual_lookbacks_need_no_line(load: Load) -> None:
     environ = {"SHADOWSERVER_INITIAL_LOOKBACK": "365", "SHADOWSERVER_LOOKBACK": "1"}
     assert load(environ=environ).warnings == ()
     assert LONGEST_LOOKBACK == 365
+
+
+def test_a_history_too_short_for_what_comes_back_is_mentioned(load: Load) -> None:
+    """A finding that is forgotten before it can resurface would count as new without a word."""
+    short = {"SHADOWSERVER_HISTORY_DAYS": "10"}
+    (warning,) = load(environ=short).warnings
+    assert warning.startswith("SHADOWSERVER_HISTORY_DAYS (environment) is 10, no more than ")
+    assert load(environ={**short, "SHADOWSERVER_RESURFACED_AFTER": "9"}).warnings == ()

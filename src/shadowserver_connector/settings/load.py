@@ -211,6 +211,7 @@ def load_settings(
     warnings = [line for source in by_priority for line in source.warnings]
     warnings += _deprecations(settings, sources)
     warnings += _lookbacks(values, sources)
+    warnings += _forgotten_too_early(settings.shadowserver, sources)
     if hidden:
         warnings.append(
             "These environment variables have no effect, because a file sets another value: "
@@ -333,6 +334,17 @@ def _lookbacks(values: Mapping[str, Text], sources: Mapping[str, str]) -> Iterat
             yield f"{name} ({sources[name]}) is 0: {meaning}"
         elif days > LONGEST_LOOKBACK:
             yield f"{name} ({sources[name]}) is {days:,}: only {LONGEST_LOOKBACK} days are queried"
+
+
+def _forgotten_too_early(
+    settings: ShadowserverSettings, sources: Mapping[str, str]
+) -> Iterator[str]:
+    kept, absence = "SHADOWSERVER_HISTORY_DAYS", "SHADOWSERVER_RESURFACED_AFTER"
+    if settings.history_days <= settings.resurfaced_after:
+        yield (
+            f"{kept} ({sources[kept]}) is {settings.history_days}, no more than {absence} "
+            f"({sources[absence]}): a finding that comes back counts as new, never as resurfaced"
+        )
 
 
 def export_for_pycti(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:
