@@ -421,6 +421,18 @@ def test_another_host_may_be_configured(url: str) -> None:
     assert str(answers.requests[0].url) == "https://mirror.example/a/reports/types"
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://DL.mirror.example", "https://dl.mirror.example:443/", "https://m\u00fcnchen.example"],
+)
+def test_a_file_is_fetched_from_any_spelling_of_a_host(tmp_path: Path, url: str) -> None:
+    """Upper case, the usual port and letters beyond ASCII in a URL make no id invalid."""
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, content=b"ip\n"))
+    report = ReportInfo("scan_ssl", DAY, "2024-01-31-scan_ssl-x.csv", id="Zy9")
+    with ReportsApi(KEY, SECRET, ApiOptions(download_url=url), transport=transport) as api:
+        assert api.download(report, tmp_path).size == 3
+
+
 def test_a_proxy_that_cannot_be_used_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the proxy variables to look at and hides the password."""
     monkeypatch.setenv("HTTPS_PROXY", "gopher://me:hunter2@proxy.example:1")

@@ -242,3 +242,17 @@ def test_address_ends_in_one_slash(url: str) -> None:
     """A base URL ends in one slash, behind which the method is put."""
     assert check_base_url(url, "X_URL") == "https://host/"
     assert check_base_url("http://127.0.0.1:8080/a", "X_URL") == "http://127.0.0.1:8080/a/"
+
+
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("https://DL.Host.Example", "https://dl.host.example/"),
+        ("https://host:443/a", "https://host/a/"),
+        ("https://m\u00fcnchen.example/", "https://xn--mnchen-3ya.example/"),
+        ("https://host/a b", "https://host/a%20b/"),
+    ],
+)
+def test_address_is_written_as_it_is_requested(url: str, written: str) -> None:
+    """A base URL and those of its files differ in nothing but the file's id."""
+    assert check_base_url(url, "X_URL") == written

@@ -79,7 +79,7 @@ _GRACE = 120.0
 
 
 def check_base_url(url: str, setting: str) -> str:
-    """Check a configured host and return its URL with exactly one slash at the end.
+    """Check a configured host and return its URL as httpx writes it, with one slash at the end.
 
     Raises SettingsError unless it is ``https`` (plain ``http`` only to this machine), without
     user, query and fragment.
@@ -93,7 +93,7 @@ def check_base_url(url: str, setting: str) -> str:
     if parsed.host and (
         parsed.scheme == "https" or (parsed.scheme == "http" and is_loopback(parsed.host))
     ):
-        return url.rstrip("/") + "/"
+        return str(httpx.URL(url.rstrip("/") + "/"))
     raise SettingsError(f"{setting} must start with https:// (http:// only to this machine)")
 
 

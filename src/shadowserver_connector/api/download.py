@@ -62,8 +62,8 @@ class Downloaded:
 def report_url(download_url: str, report: ReportInfo) -> httpx.URL:
     """Concatenate host and id; URL joining would resolve ``test:x`` or ``//host`` to other places.
 
-    Raises ReportRefusedError for an id outside ``[A-Za-z0-9_.:?=&-]+``, and for one that an HTTP
-    client would rewrite (``..``).
+    ``download_url`` must be as `check_base_url` returns it. Raises ReportRefusedError for an id
+    outside ``[A-Za-z0-9_.:?=&-]+``, and for one that an HTTP client would rewrite (``..``).
     """
     if _ID.fullmatch(report.id):
         url = httpx.URL(download_url + report.id)
