@@ -363,6 +363,45 @@ def test_each_day_has_a_work_with_its_own_counts(world: World) -> None:
     assert world.setup.session.under_way == []
 
 
+def test_only_so_many_works_are_open_at_the_same_time(world: World) -> None:
+    """Of too many days, the one that was used least recently is closed, with its counts.
+
+    A report of that day that comes later gets another work.
+    """
+    days = [DAY + timedelta(days=number) for number in range(module.MAX_OPEN_DAYS + 1)]
+    with ReportImporter(world.setup) as importer:
+        for number, day in enumerate([*days[:-1], days[0], days[-1]]):
+            importer.import_report(info(number, day), world.obtain)
+        assert len(world.setup.session.under_way) == module.MAX_OPEN_DAYS
+        [closed] = [work for work in world.works() if work["processed_time"]]
+        assert closed["message"].startswith(f"{days[1]}: 1 report, 10 findings, 2 objects sent")
+        importer.import_report(info(0, days[1]), world.obtain)
+    assert len(world.works()) == len(days) + 1
+    assert world.works()[-1]["message"].startswith(f"{days[1]}: 1 report,")
+    assert world.works()[0]["message"].startswith(f"{days[0]}: 2 reports,")
+    assert all(work["processed_time"] for work in world.works())
+    assert world.setup.session.under_way == []
+
+
+def test_work_that_cannot_be_closed_for_another_is_closed_at_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop while a day makes room for another one closes it at once, like all others."""
+    monkeypatch.setattr(module, "MAX_OPEN_DAYS", 1)
+
+    def run() -> None:
+        with ReportImporter(world.setup) as importer:
+            importer.import_report(info(), world.obtain)
+            world.helper.api.work.failures.append(Stopping())
+            importer.import_report(info(1, DAY + timedelta(days=1)), world.obtain)
+
+    with pytest.raises(Stopping):
+        run()
+    [work] = world.works()
+    assert work["message"].endswith("interrupted")
+    assert world.setup.session.under_way == []
+
+
 def test_day_of_failures_alone_opens_a_work_from_the_third_time(world: World) -> None:
     """A day with nothing but failures opens a work once a report failed for the third time."""
     for times in (2, 3):

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter
+from shadowserver_connector.connector.importer import (
+    MAX_OPEN_DAYS,
+    ObtainedFile,
+    ReportImporter,
+)
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.operations.manual_imports import import_files
 from shadowserver_connector.pipeline.convert import convert_report
@@ -57,6 +62,22 @@ def test_one_work_a_day_whatever_the_order(helper: FakeHelper, tmp_path: Path) -
         )
         for day in (30, 31)
     }
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs the list of open files")
+def test_files_of_many_days_keep_few_files_open(helper: FakeHelper, tmp_path: Path) -> None:
+    """However many days there are, the works of a few are open, each with its two files."""
+    days = [date(2023, 1, 1) + timedelta(days=number) for number in range(80)]
+    files = [tmp_path / f"{day}-scan_ssl-example.csv" for day in days]
+    for file in files:
+        file.write_bytes(b"x")
+    before = len(os.listdir("/proc/self/fd"))
+    opened = [
+        len(os.listdir("/proc/self/fd")) - before
+        for _ in import_files(setup_of(helper), files, tmp_path / "work")
+    ]
+    assert max(opened) <= 2 * MAX_OPEN_DAYS
+    assert len(works(helper)) == len(days)
 
 
 def test_what_was_unpacked_is_deleted_and_what_was_given_is_not(

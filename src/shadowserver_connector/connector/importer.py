@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -34,6 +34,8 @@ PERSISTENT_AFTER: Final = 3
 """Failures in a row from which a work is opened only to name the report."""
 MAX_LINES_IN_WORK: Final = 20
 """Failures, or other causes, that the message of a work names."""
+MAX_OPEN_DAYS: Final = 31
+"""Days whose works are open at the same time. Each holds two files open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +197,16 @@ class ImportSetup:
 class ReportImporter:
     """Imports reports, each in the work of its day.
 
-    Leaving the ``with`` statement closes them all, each with a message that says how many reports
-    there were. After an error, in the block or while closing a work, each of the others is closed
-    with a single attempt.
+    Beyond ``MAX_OPEN_DAYS``, the work of the day that was used least recently is closed; if a
+    report of that day comes again, it gets another work. Leaving the ``with`` statement closes them
+    all, each with a message that says how many reports there were. After an error, in the block or
+    while closing a work, each of the others is closed with a single attempt.
     """
 
     def __init__(self, setup: ImportSetup) -> None:
         self._setup = setup
-        self._days: dict[date, tuple[Delivery, DaySummary]] = {}
+        self._days: OrderedDict[date, tuple[Delivery, DaySummary]] = OrderedDict()
+        """The day that was used last is the last."""
 
     def __enter__(self) -> Self:
         return self
@@ -300,9 +304,19 @@ class ReportImporter:
 
     def _day_of(self, day: date) -> tuple[Delivery, DaySummary]:
         if day not in self._days:
+            if len(self._days) >= MAX_OPEN_DAYS:
+                self._close_least_recent_day()
             name = work_name(day, self._setup.command)
             self._days[day] = (self._setup.session.begin(name), DaySummary(day))
+        self._days.move_to_end(day)
         return self._days[day]
+
+    def _close_least_recent_day(self) -> None:
+        day, (delivery, summary) = next(iter(self._days.items()))
+        # If that fails the day stays here, and leaving the ``with`` statement closes it at once.
+        self._close(delivery, summary)
+        del self._days[day]
+        self._setup.session.under_way.remove(delivery)
 
     def _close(self, delivery: Delivery, summary: DaySummary) -> None:
         # If nothing was sent there is no work yet, and nobody would see these failures.

@@ -37,10 +37,11 @@ def import_files(
 ) -> Iterator[Result]:
     """Import files, folders and archives into OpenCTI; yield the result of each report.
 
-    All reports of a day are in one work, closed at the end. Archives are unpacked into
-    ``workdir`` member by member, and each member is deleted once it is delivered. With an
-    executor, reports are converted there before their turn. The state of the connector is
-    neither read nor written: OpenCTI updates what it has already.
+    The reports of a day are in one work, closed at the end; if the files are of many days in any
+    order, there may be several (`ReportImporter`). Archives are unpacked into ``workdir`` member by
+    member, and each member is deleted once it is delivered. With an executor, reports are converted
+    there before their turn. The state of the connector is neither read nor written: OpenCTI updates
+    what it has already.
     """
     rejected: list[Failure] = []
     jobs = jobs_in(paths, workdir, rejected.append)
