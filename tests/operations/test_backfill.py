@@ -10,11 +10,13 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from shadowserver_connector.api.client import ApiOptions, ReportsApi
-from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.errors import DiskFullError, SinkUnavailableError
 from shadowserver_connector.operations.manual_imports import (
     backfill,
     days_of,
@@ -128,6 +130,31 @@ def test_a_backfill_pauses_while_the_disk_is_nearly_full(
     assert any(pauses)
     warnings = helper.connector_logger.messages("warning")
     assert warnings.count("Downloads paused, the disk is nearly full") == 1
+
+
+def test_a_full_disk_ends_a_backfill(
+    api: ReportsApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is no report's failure: it ends the backfill after what came before."""
+    found = wanted_reports(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected)
+    first, second = (report for report in found if report.file != GONE.file)
+    fetch = api.download
+
+    def full_for_the_second(report: ReportInfo, *more: Any) -> Downloaded:
+        if report == second:
+            raise DiskFullError("no space")
+        return fetch(report, *more)
+
+    monkeypatch.setattr(api, "download", full_for_the_second)
+    helper = FakeHelper()
+    results = backfill(
+        setup_of(helper), api, ShadowserverSettings(), [first, second], tmp_path / "work"
+    )
+    with pytest.raises(DiskFullError, match="no space"):
+        list(results)
+    assert sent(helper) == [first.file]
+    [work] = helper.api.work.works.values()
+    assert work["message"].startswith(f"{DAY}: 1 report,")
 
 
 def test_fetch_stops_before_the_disk_is_full(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.api.download import Claim, Downloaded
-from shadowserver_connector.errors import TransferError
+from shadowserver_connector.errors import DiskFullError, TransferError
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.downloads_ahead import (
     Download,
@@ -60,12 +60,12 @@ class Source:
             return self._changed.wait_for(lambda: len(self.begun) >= number, seconds)
 
 
-def failing(download: Download, name: str) -> Download:
+def failing(download: Download, name: str, error: Exception | None = None) -> Download:
     """Return a download function that fails for one report."""
 
     def fail_one(report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
         if report.id == name:
-            raise TransferError("broke off")
+            raise error or TransferError("broke off")
         return download(report, folder, claim)
 
     return fail_one
@@ -131,6 +131,18 @@ def test_with_what_fills_the_folder_none_is_ahead(tmp_path: Path) -> None:
     names = [f"id-{n}" for n in range(10) if n != 3]
     assert taken == [(name, name, number) for number, name in enumerate(names, 1)]
     assert failures == [Failure(REPORTS[3], "broke off")]
+
+
+def test_full_disk_is_not_the_failure_of_a_report(tmp_path: Path) -> None:
+    """A file that cannot be written ends it all, after the reports before it."""
+    failures: list[Failure] = []
+    download = failing(Source(), "id-1", DiskFullError("no space"))
+    begun = fetched(REPORTS, download, tmp_path / "w", threads=2)
+    found = completed_downloads(begun, failures.append)
+    assert next(found)[1] is REPORTS[0]
+    with pytest.raises(DiskFullError, match="no space"):
+        next(found)
+    assert failures == []
 
 
 @pytest.mark.parametrize("is_announced", [True, False])

@@ -136,8 +136,8 @@ def _import_days(
             for result in import_days(setup, api, settings, reports, work, if_ahead(executor)):
                 results.append(result)
                 bar.advance(task)
-        except KeyboardInterrupt:
-            # Days are imported from the newest to the oldest.
+        except BaseException:
+            # Also after an error, such as a full disk. Days are imported from newest to oldest.
             day = reports[len(results)].day if len(results) < len(reports) else reports[-1].day
             print_line(f"To continue, repeat the command with --to {day}.")
             raise

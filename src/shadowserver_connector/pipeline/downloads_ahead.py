@@ -13,7 +13,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from shadowserver_connector.api.download import Claim, Downloaded
-from shadowserver_connector.errors import RetriableError, SkippableError
+from shadowserver_connector.errors import RetriableError, SinkUnavailableError, SkippableError
 from shadowserver_connector.pipeline.bounds import (
     MAX_BYTES_AHEAD,
     DiskFloor,
@@ -88,10 +88,15 @@ def downloads(
 def completed_downloads(
     downloading: Iterable[Downloading], failed: Callable[[Failure], None]
 ) -> Iterator[tuple[Downloaded, ReportInfo]]:
-    """Yield the reports whose file is there; those that fail are passed to ``failed``."""
+    """Yield the reports whose file is there; those that fail are passed to ``failed``.
+
+    Raises SinkUnavailableError if a file cannot be written: so would the others.
+    """
     for report, _, future in downloading:
         try:
             downloaded = future.result()
+        except SinkUnavailableError:
+            raise
         except (RetriableError, SkippableError) as error:
             failed(Failure(report, str(error)))
         else:
