@@ -62,12 +62,23 @@ def lock(handle: int) -> bool:
 
     Returns ``False`` if another process holds it, and if there are no locks.
     """
-    if fcntl is None:
+    try:
+        return lock_or_raise(handle)
+    except OSError:
         return False
+
+
+def lock_or_raise(handle: int) -> bool:
+    """Lock as `lock` does; ``False`` means that another process holds it.
+
+    Raises ``OSError`` where there are no locks, as on some network file systems.
+    """
+    if fcntl is None:
+        raise OSError(errno.ENOSYS, "this system has no locks for files")
     try:
         # Not lockf, whose lock is lost when this process closes any other handle of the file.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
     return True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import random
 import signal
 import sqlite3
@@ -21,7 +23,7 @@ from shadowserver_connector.errors import (
     RetriableError,
 )
 from shadowserver_connector.history.comparison import ReportFeed
-from shadowserver_connector.history.database import DAMAGED_FILE, FILE, VERSION, reading_only
+from shadowserver_connector.history.database import DAMAGED_FILE, FILE, LOCK, VERSION, reading_only
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.history.verdicts import NEW, RECURRING
 from tests.history.days import damage_what_only_a_commit_reads, day, rows_of
@@ -164,10 +166,11 @@ def test_a_file_of_an_earlier_version_is_replaced_and_kept(tmp_path: Path) -> No
         connection.execute(f"PRAGMA user_version = {VERSION - 1}")
     with pytest.raises(HistoryUnusableError, match="earlier version"), reading_only(tmp_path):
         pass
+    kept = tmp_path / f"history.version-{VERSION - 1}.sqlite"
     with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
-        assert history.origin == "new"
+        assert (history.origin, history.kept) == ("earlier", kept)
         assert list(history.compare(FEED, day(1), rows).verdicts) == [NEW]
-    assert (tmp_path / f"history.version-{VERSION - 1}.sqlite").is_file()
+    assert kept.is_file()
     with open_history(tmp_path, "one") as history:
         assert history.origin == "found"
 
@@ -187,14 +190,81 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     assert issubclass(HistoryUnusableError, FatalError)
 
 
-def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
-    """A foreign SQLite database is an error, and is not moved."""
+@pytest.mark.parametrize("made_by", ["CREATE TABLE other (id)", "PRAGMA application_id = 1"])
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path, made_by: str) -> None:
+    """A foreign SQLite database is an error, is not moved, and keeps its bytes."""
     connection = sqlite3.connect(tmp_path / FILE)
-    connection.execute("CREATE TABLE other (id)")
+    connection.execute(made_by)
     connection.close()
+    before = (tmp_path / FILE).read_bytes()
     with pytest.raises(HistoryUnusableError, match="is not a history of this connector"):
         open_history(tmp_path, "one")
+    with (
+        pytest.raises(HistoryUnusableError, match="is not a history of this connector"),
+        reading_only(tmp_path),
+    ):
+        pass
+    assert (tmp_path / FILE).read_bytes() == before
     assert not (tmp_path / DAMAGED_FILE).exists()
+
+
+def test_a_history_in_another_mode_is_brought_into_the_one_that_readers_need(
+    tmp_path: Path,
+) -> None:
+    """A copy made by SQLite's own backup has no write-ahead log until it is opened to write."""
+    path = _made(tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    before = path.read_bytes()
+    with reading_only(tmp_path) as connection:
+        assert connection.execute("SELECT count(*) FROM days").fetchone() == (1,)
+    assert path.read_bytes() == before
+    open_history(tmp_path, "one").close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_clearing_releases_the_space(tmp_path: Path) -> None:
+    """After it, file and log are about as small as those of a new history."""
+    small = _made(tmp_path / "small").stat().st_size
+    path = _made(tmp_path / "large", 2)
+    with open_history(path.parent, "one") as history:
+        with rows_of(_report(0)) as rows:
+            history.commit(ReportFeed("another", "list"), day(1), rows)
+        assert path.stat().st_size > small
+        history.clear()
+        assert path.stat().st_size <= small
+        assert path.with_name(f"{FILE}-wal").stat().st_size == 0
+
+
+def test_a_file_that_is_gone_does_not_cost_the_damaged_one_before_it(tmp_path: Path) -> None:
+    """What was moved aside earlier stays where there is nothing to replace it."""
+    path = _made(tmp_path)
+    (tmp_path / DAMAGED_FILE).write_bytes(b"earlier")
+    with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
+        path.unlink()
+        with pytest.raises(HistoryDamagedError, match="is gone"):
+            history.compare(FEED, day(1), rows)
+    assert (tmp_path / DAMAGED_FILE).read_bytes() == b"earlier"
+    assert {each.name for each in tmp_path.iterdir()} == {DAMAGED_FILE, LOCK}
+
+
+def test_a_directory_without_locks_is_refused_for_that_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two instances could use one history, but none does yet."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(
+        HistoryUnusableError, match=r"cannot be locked there \(No locks available\)"
+    ) as caught:
+        open_history(tmp_path, "one")
+    assert type(caught.value) is HistoryUnusableError
+    monkeypatch.undo()
+    open_history(tmp_path, "one").close()
 
 
 def test_two_instances_cannot_share_a_directory(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.comparison import Comparison
-from shadowserver_connector.history.database import FILE
+from shadowserver_connector.history.database import DAMAGED_FILE, FILE
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options, Repeats
 from shadowserver_connector.pipeline import report_comparer
@@ -25,7 +27,7 @@ from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.conversions_ahead import submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
-from shadowserver_connector.pipeline.report_comparer import ReportComparer
+from shadowserver_connector.pipeline.report_comparer import DAMAGED, EARLIER_VERSION, ReportComparer
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.table import open_table
 from tests.history.days import damage_what_only_a_commit_reads
@@ -126,6 +128,26 @@ def test_history_whose_damage_shows_in_a_commit_starts_again(
     later.commit(report)
     assert known_on_the_next_day(later, report)
     later.close()
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_file_that_was_moved_aside_is_logged(
+    comparer: ReportComparer, tmp_path: Path, damaged: bool
+) -> None:
+    """The log tells damage from an earlier version, and names the file that is kept."""
+    comparer.close()
+    path = tmp_path / "history" / FILE
+    if damaged:
+        path.write_bytes(b"no database" * 1000)
+    else:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 1")
+    log = FakeLog()
+    ReportComparer(lambda: open_history(tmp_path / "history", "one"), log).close()
+    level, message = ("error", DAMAGED) if damaged else ("warning", EARLIER_VERSION)
+    kept = path.with_name(DAMAGED_FILE if damaged else "history.version-1.sqlite")
+    assert kept.is_file()
+    assert log.lines == [(level, message, {"history": str(path), "kept": str(kept)})]
 
 
 def known_on_the_next_day(comparer: ReportComparer, report: Path) -> bool:

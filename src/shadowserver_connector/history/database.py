@@ -17,7 +17,7 @@ from shadowserver_connector.errors import (
     HistoryUnusableError,
     ShadowserverConnectorError,
 )
-from shadowserver_connector.temporary import lock
+from shadowserver_connector.temporary import lock_or_raise
 
 FILE: Final = "history.sqlite"
 LOCK: Final = "history.lock"
@@ -26,10 +26,11 @@ DAMAGED_FILE: Final = "history.damaged.sqlite"
 """Where a damaged file is moved, replacing an earlier one."""
 
 VERSION: Final = 2
-"""Version of tables and keys; raised when older and newer programs cannot share a file."""
+"""Version of tables and keys. A file of an earlier one is moved aside, one of a newer one refused.
+"""
 
-HistoryOrigin = Literal["found", "new", "damaged"]
-"""What was found: a history, none, or a damaged one that was moved aside."""
+HistoryOrigin = Literal["found", "new", "earlier", "damaged"]
+"""What was found: a history, none, or one of an earlier version or damaged, moved aside."""
 
 # `key` begins with the subject (mapping/planning/finding_identity.py): the findings of an address,
 # and of a network, stand together. Without a rowid a table is stored in the order of its key, once.
@@ -67,9 +68,13 @@ _NO_ACCESS: Final = (
 class Database:
     """An open history file; `open_database` creates one."""
 
-    def __init__(self, directory: Path, lock_handle: int, origin: HistoryOrigin) -> None:
+    def __init__(
+        self, directory: Path, lock_handle: int, origin: HistoryOrigin, kept: Path | None
+    ) -> None:
         self.path = directory / FILE
         self.origin = origin
+        self.kept = kept
+        """The file that was moved aside when this one was opened."""
         self._lock_handle = lock_handle
         self._writer = _connect(self.path)
 
@@ -104,20 +109,18 @@ class Database:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                 raise
-            # Otherwise the log keeps the size of its longest transaction. Readers are not waited
-            # for.
-            connection.execute("PRAGMA busy_timeout = 0")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT * 1000)}")
+            _empty_log(connection)
 
     def clear(self) -> None:
-        """Forget everything, and release the space."""
+        """Forget everything, and release the space, unless a reader still needs it."""
         with self.writing() as connection:
             for table in _CLEARED:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
         with self.setting_damaged_file_aside():
             # Not above: SQLite refuses this in a transaction.
             self._writer.execute("VACUUM")
+            # Until then the smaller file is only in the log.
+            _empty_log(self._writer)
 
     def close(self) -> None:
         """Close the file, and let another instance have the directory."""
@@ -140,21 +143,22 @@ class Database:
 
 
 def open_database(directory: Path, owner: str) -> Database:
-    """Open the history of a connector id; create it where there is none.
+    """Open the history of the connector id ``owner``; create it where there is none.
 
-    A damaged file, and one of an earlier version, is moved aside and a new one created.
+    A damaged file, and one of an earlier version, is moved aside and a new one created. A file of
+    another program is refused and left as it is.
 
     Raises:
         HistoryInUseError: another instance uses the directory.
-        HistoryUnusableError: the directory cannot be written, or another instance or a newer
-            version has used it.
+        HistoryUnusableError: the directory cannot be written, has no locks, or has the history of
+            another connector id or of a newer version.
         HistoryBusyError: another program holds the file, or the disk fails.
         DiskFullError: the disk is full.
     """
     path = directory / FILE
     lock_handle = _acquire_lock(directory)
     try:
-        return Database(directory, lock_handle, _prepare(path, owner))
+        return Database(directory, lock_handle, *_prepare(path, owner))
     except BaseException:
         os.close(lock_handle)
         raise
@@ -189,17 +193,27 @@ def _acquire_lock(directory: Path) -> int:
         raise HistoryUnusableError(
             f"{directory}: {reason}; the history needs a writable directory"
         ) from error
-    if not lock(handle):
+    try:
+        if lock_or_raise(handle):
+            return handle
+    except OSError as error:
         os.close(handle)
-        raise HistoryInUseError(
-            f"{directory}: another instance keeps its history there; give each one its own "
-            "directory"
-        )
-    return handle
+        reason = error.strerror or "unknown error"
+        raise HistoryUnusableError(
+            f"{directory}: files cannot be locked there ({reason}), so that two instances could "
+            "use one history; name a directory on a local disk"
+        ) from error
+    os.close(handle)
+    raise HistoryInUseError(
+        f"{directory}: another instance keeps its history there; give each one its own directory"
+    )
 
 
-def _prepare(path: Path, owner: str) -> HistoryOrigin:
-    """Check whether the file is a history of this owner; create it if there is none."""
+def _prepare(path: Path, owner: str) -> tuple[HistoryOrigin, Path | None]:
+    """Check whether the file is a history of this owner; create it if there is none.
+
+    Returns what was found, and where it is if it was moved aside.
+    """
     # SQLite leaves an empty file if it is killed before it writes for the first time.
     there = path.exists() and path.stat().st_size > 0
     try:
@@ -207,25 +221,28 @@ def _prepare(path: Path, owner: str) -> HistoryOrigin:
             # Without tables it is what a program leaves that ends while it creates one.
             if not there or _is_blank(connection):
                 _create(connection, owner)
-                return "new"
+                return "new", None
             version = _check_version(connection, path)
             _check_owner(connection, path, owner)
             if version == VERSION:
-                return "found"
+                _use_log(connection)
+                return "found", None
         # Its keys are others, so that each finding would be new, and the one that is there gone.
-        _set_aside(path, f"history.version-{version}.sqlite")
-        return _prepare(path, owner)
+        kept = _set_aside(path, f"history.version-{version}.sqlite")
+        _prepare(path, owner)
+        return "earlier", kept
     except sqlite3.Error as error:
         translated = _our_error(error, path)
         # With a new file it would be the same again, endlessly.
         if not there or not isinstance(translated, HistoryDamagedError):
             raise translated from error
-    _set_aside(path)
+    kept = _set_aside(path)
     _prepare(path, owner)
-    return "damaged"
+    return "damaged", kept
 
 
 def _create(connection: sqlite3.Connection, owner: str) -> None:
+    _use_log(connection)
     connection.execute("BEGIN IMMEDIATE")
     # Not by executescript: that would commit the transaction, and the version comes last.
     for statement in _TABLES.split(";"):
@@ -236,9 +253,23 @@ def _create(connection: sqlite3.Connection, owner: str) -> None:
     connection.execute("COMMIT")
 
 
+def _use_log(connection: sqlite3.Connection) -> None:
+    """Let readers see the last commit, and never wait for a writer; the file remembers it."""
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    """Copy the log into the file and truncate it, unless a reader still needs it."""
+    # Otherwise the log keeps the size of its longest transaction. Readers are not waited for.
+    connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT * 1000)}")
+
+
 def _is_blank(connection: sqlite3.Connection) -> bool:
     (objects,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-    return not objects
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    return not objects and not application
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> int:
@@ -268,7 +299,8 @@ def _check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     """Open a connection without a transaction of its own; every commit reaches the disk.
 
-    ``mode`` is SQLite's: ``rwc`` creates a file that is not there.
+    ``mode`` is SQLite's: ``rwc`` creates a file that is not there. An existing file is left as it
+    is, because it may be another program's.
     """
     # Several threads may use it, one at a time: pipeline/report_comparer.py has a lock.
     connection = sqlite3.connect(
@@ -279,8 +311,6 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        # Readers see the last commit, and never wait for a writer.
-        connection.execute("PRAGMA journal_mode = WAL")
         # NORMAL could lose the last commits in a power cut, while the state in OpenCTI says that
         # their reports are done.
         connection.execute("PRAGMA synchronous = FULL")
@@ -312,14 +342,22 @@ def _our_error(
     return HistoryBusyError(f"{path}: {error}; tried again later")
 
 
-def _set_aside(path: Path, name: str = DAMAGED_FILE) -> None:
-    """Move a file that is of no use, and its log, out of the way."""
+def _set_aside(path: Path, name: str = DAMAGED_FILE) -> Path:
+    """Move a file that is of no use, and its log, out of the way; return where it is.
+
+    If the file is gone, one that was moved there earlier stays.
+    """
     aside = path.with_name(name)
+    is_gone = not path.exists()
     # A log that is left would be taken for that of the next file; so would one of a file moved
     # earlier for that of this one.
     for ending in ("", "-wal", "-shm"):
         source = path.with_name(path.name + ending)
         target = aside.with_name(aside.name + ending)
-        target.unlink(missing_ok=True)
-        if source.exists():
+        if is_gone:
+            source.unlink(missing_ok=True)
+        elif source.exists():
             source.replace(target)
+        else:
+            target.unlink(missing_ok=True)
+    return aside

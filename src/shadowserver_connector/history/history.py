@@ -66,6 +66,11 @@ class History:
         return self._database.origin
 
     @property
+    def kept(self) -> Path | None:
+        """The file that was moved aside when it was opened."""
+        return self._database.kept
+
+    @property
     def path(self) -> Path:
         return self._database.path
 

@@ -177,11 +177,13 @@ class ReportComparer:
         return self._history
 
     def _log_origin(self, history: History) -> None:
-        said = {"history": str(history.path)}
+        said = {"history": str(history.path), "kept": str(history.kept)}
         if history.origin == "damaged":
             self._log.error(DAMAGED, said)
+        elif history.origin == "earlier":
+            self._log.warning(EARLIER_VERSION, said)
         elif history.origin == "new":
-            self._log.info(STARTED, said)
+            self._log.info(STARTED, {"history": str(history.path)})
 
     def _close(self) -> None:
         history, self._history = self._history, None
@@ -191,6 +193,9 @@ class ReportComparer:
 
 DAMAGED: Final = (
     "The history of findings was damaged and starts again; the next reports are sent in full"
+)
+EARLIER_VERSION: Final = (
+    "An earlier version's history of findings was moved aside; the next reports are sent in full"
 )
 STARTED: Final = (
     "A new history of findings was started; findings that are not in it are sent in full"
