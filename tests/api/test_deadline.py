@@ -159,3 +159,59 @@ def test_connection_that_is_not_made_in_time_is_ended(monkeypatch: pytest.Monkey
         DeadlineBackend().connect_tcp("192.0.2.1", 443, 60.0)
     with enforcing(Deadline(30, clock=lambda: now[0])), pytest.raises(httpcore.ConnectTimeout):
         DeadlineBackend().connect_tcp("192.0.2.1", 443, 60.0)
+
+
+def _found(*addresses: str) -> list[Any]:
+    family = socket.AF_INET
+    return [(family, socket.SOCK_STREAM, 6, "", (address, 443)) for address in addresses]
+
+
+def test_addresses_of_a_host_share_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address gets what is left, and none is tried after the end."""
+    now = [0.0]
+    asked: list[tuple[str, float]] = []
+
+    def connect(self: object, host: str, port: int, timeout: float, *_: Any) -> Any:
+        asked.append((host, timeout))
+        now[0] += timeout
+        raise httpcore.ConnectTimeout
+
+    found = _found("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
+    with enforcing(Deadline(25, clock=lambda: now[0])), pytest.raises(TooLateError):
+        DeadlineBackend().connect_tcp("host.example", 443, 10.0)
+    assert asked == [("192.0.2.1", 10.0), ("192.0.2.2", 10.0), ("192.0.2.3", 5.0)]
+
+
+def test_next_address_is_tried_and_the_error_of_the_last_is_raised(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host is reached by the first address that answers."""
+    _, port = listener.getsockname()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        unused = closed.getsockname()[1]
+    look_up = socket.getaddrinfo
+
+    def two(host: str, *more: Any, **named: Any) -> Any:
+        if host == "host.example":
+            return _found("127.0.0.2", "127.0.0.1")
+        return look_up(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    stream = DeadlineBackend().connect_tcp("host.example", port, LONG)
+    assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+    stream.close()
+    with pytest.raises(httpcore.ConnectError):
+        DeadlineBackend().connect_tcp("host.example", unused, LONG)
+
+
+def test_host_without_an_address_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver's error is one of connecting."""
+
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(httpcore.ConnectError, match="Name or service not known"):
+        DeadlineBackend().connect_tcp("host.example", 443, LONG)

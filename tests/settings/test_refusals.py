@@ -400,6 +400,10 @@ def test_a_flaw_in_what_is_handed_on(load: Load, name: str, text: str) -> None:
         ("SHADOWSERVER_API_URL", "http://127.0.0.1.example.org/api2"),
         ("SHADOWSERVER_API_URL", "http://localhost.example.org/api2"),
         ("SHADOWSERVER_API_URL", "http://localhost@example.org/api2"),
+        ("SHADOWSERVER_API_URL", "https://h/?"),
+        ("SHADOWSERVER_API_URL", "https://h/#"),
+        ("SHADOWSERVER_API_URL", "https://user:hunter2@h/"),
+        ("OPENCTI_URL", "https://h/?"),
         ("SHADOWSERVER_DOWNLOAD_URL", "http://dl.shadowserver.org"),
         ("SHADOWSERVER_DOWNLOAD_URL", "HTTP://dl.shadowserver.org"),
         ("CONNECTOR_METRICS_HOST", "0.0.0"),
@@ -413,6 +417,7 @@ def test_values_beyond_reason(load: Load, name: str, text: str) -> None:
     line = str(caught.value)
     assert line.startswith(f"{name} (environment): ")
     assert "is not allowed; give " in line
+    assert "hunter2" not in line
     assert line.isprintable()
 
 

@@ -73,7 +73,8 @@ class ApiOptions:
     network: Network | None = None
     """The usual authorities and proxies; if missing, those of the process environment."""
     connections: int = 8
-    """Connections open at the same time, to both hosts together."""
+    """Connections open at the same time, to both hosts together; to each if their proxies differ.
+    """
     # The time-out of Shadowserver's own clients.
     timeout: float = 45.0
     """Seconds for each read or write, and for all headers of an answer together."""

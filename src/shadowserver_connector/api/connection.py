@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -34,7 +35,7 @@ from shadowserver_connector.settings.network import (
     lowercase_proxies_first,
     verifying_context,
 )
-from shadowserver_connector.settings.value_types import is_loopback
+from shadowserver_connector.settings.value_types import is_host_and_path, is_loopback
 from shadowserver_connector.waiting import RetryLaterError
 
 # By name, as a filter of a logger does not apply to the loggers below it.
@@ -85,10 +86,10 @@ def check_base_url(url: str, setting: str) -> str:
     user, query and fragment.
     """
     try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
+        parsed, is_base = httpx.URL(url), is_host_and_path(url)
+    except (httpx.InvalidURL, ValueError):
         raise SettingsError(f"{setting} is not a URL; give one like https://host/path/") from None
-    if parsed.userinfo or parsed.query or parsed.fragment:
+    if not is_base:
         raise SettingsError(f"{setting} must hold no user, query or fragment")
     if parsed.host and (
         parsed.scheme == "https" or (parsed.scheme == "http" and is_loopback(parsed.host))
@@ -125,11 +126,11 @@ def open_client(
     timeout: float,
     transport: httpx.BaseTransport | None = None,
 ) -> httpx.Client:
-    """Open a pool of kept-alive connections for some hosts, at most ``connections`` in all.
+    """Open pools of kept-alive connections for some hosts.
 
-    If it is full, an idle connection to one host makes room for another host. Each proxy, and the
-    direct way, has its own pool. ``transport`` replaces network, proxies and TLS, and needs no
-    ``context``. Cookies are neither kept nor sent.
+    Each proxy has a pool, and so has the direct way, each with ``connections`` at most. If one is
+    full, an idle connection to one host makes room for another host. ``transport`` replaces
+    network, proxies and TLS, and needs no ``context``. Cookies are neither kept nor sent.
     """
     limits = httpx.Limits(
         max_connections=connections,
@@ -395,11 +396,28 @@ class DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
+        connect = super().connect_tcp
         with _tell_timeouts_apart():
-            stream = super().connect_tcp(
-                host, port, _within_deadline(timeout), local_address, socket_options
-            )
-        return _Stream(stream)
+            # Looking up the addresses counts as well.
+            _within_deadline(timeout)
+            *others, last = _addresses(host, port)
+            # One by one, as httpcore would give each address the whole time.
+            for address in others:
+                with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                    left = _within_deadline(timeout)
+                    return _Stream(connect(address, port, left, local_address, socket_options))
+            left = _within_deadline(timeout)
+            return _Stream(connect(last, port, left, local_address, socket_options))
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """Return the IP addresses of a host, at least one; link-local ones name their interface."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+    return [socket.getnameinfo(address, numeric)[0] for *_, address in found]
 
 
 class _Stream(httpcore.NetworkStream):

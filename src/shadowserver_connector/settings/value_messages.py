@@ -125,8 +125,8 @@ JsonSchema = dict[str, Any]
 
 _FORMATS = {
     "uri": "a URL that begins with https:// or http://",
-    "secure-url": "a URL that begins with https://, or with http:// for this machine only "
-    "(localhost, 127.0.0.1, [::1])",
+    "secure-url": "a URL without user, query and fragment that begins with https://, or with "
+    "http:// for this machine only (localhost, 127.0.0.1, [::1])",
     "address": "an IP address of this machine",
     "uuid": "a UUID; uuidgen creates one",
     "duration": "an ISO 8601 duration of weeks, days, hours and minutes, from a minute to 365 days",

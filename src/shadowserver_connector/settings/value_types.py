@@ -157,7 +157,8 @@ def _http_url(value: str) -> str:
     # Looked for in the text, as urlsplit silently removes tabs and line ends.
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", text):
         raise ValueError("not a URL of a web server")
-    if parts.query or parts.fragment:
+    # Empty ones, which urlsplit does not show, would also come before what is appended.
+    if "?" in text or "#" in text:
         raise ValueError("a base URL has no query and no fragment")
     # `port` itself raises ValueError for any other that is not one.
     if parts.port == 0:
@@ -171,7 +172,14 @@ def _secure_url(value: str) -> str:
     parts = urlsplit(text)
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ValueError("not encrypted")
+    if not is_host_and_path(text):
+        raise ValueError("a base URL has no user")
     return text
+
+
+def is_host_and_path(url: str) -> bool:
+    """Tell whether a URL has no user, query or fragment, not even an empty one."""
+    return "?" not in url and "#" not in url and "@" not in urlsplit(url).netloc
 
 
 def is_loopback(host: str) -> bool:
