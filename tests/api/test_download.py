@@ -266,7 +266,7 @@ def test_a_redirect_on_the_same_host_is_followed(tmp_path: Path) -> None:
 def test_a_redirect_to_another_place_is_refused(tmp_path: Path, location: str) -> None:
     """A redirect to another host, port or scheme is refused without a request there."""
     moved = httpx.Response(307, headers={"Location": location})
-    with pytest.raises(ReportRefusedError, match="another host"):
+    with pytest.raises(ReportRefusedError, match="points to another"):
         download(tmp_path, moved, httpx.Response(200, content=BODY))
     assert os.listdir(tmp_path) == []
 
@@ -419,6 +419,15 @@ def test_room_is_asked_for_on_the_way_where_no_length_is_announced(tmp_path: Pat
         (
             httpx.Response(403),
             f"{NAME}: the download host refuses to deliver it (status 403)",
+        ),
+        (
+            httpx.Response(404),
+            f"{NAME}: the download host does not have it (status 404): it is gone, or there is an "
+            "outage",
+        ),
+        (
+            httpx.Response(302, headers={"Location": "http://dl.shadowserver.org/x"}),
+            f"{NAME}: the download host points to another scheme or port; not followed",
         ),
         (
             httpx.Response(302, headers={"Location": "https://evil.example/x"}),

@@ -140,8 +140,10 @@ def _final_response(client: httpx.Client, url: httpx.URL) -> Iterator[httpx.Resp
                 return
         finally:
             response.close()
-        if _origin(response.next_request.url) != _origin(url):
-            raise ReportRefusedError("the download host points to another host; not followed")
+        target = response.next_request.url
+        if _origin(target) != _origin(url):
+            place = "scheme or port" if target.host == url.host else "host"
+            raise ReportRefusedError(f"the download host points to another {place}; not followed")
         request = response.next_request
     raise ReportRefusedError("the download host redirects in circles")
 
@@ -157,6 +159,12 @@ def _check_status(response: httpx.Response) -> None:
     if is_transient(status):
         wait = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
         raise RetryLaterError(f"the download host answered {status}", retry_after=wait)
+    if status == 404:
+        # Outages of days have shown as 404. Not waited for, because a file may also be gone for
+        # good: a report that fails is tried again in the next runs.
+        raise ReportRefusedError(
+            "the download host does not have it (status 404): it is gone, or there is an outage"
+        )
     raise ReportRefusedError(f"the download host refuses to deliver it (status {status})")
 
 
