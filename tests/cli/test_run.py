@@ -103,7 +103,7 @@ def test_status_names_what_failed(run: Run, tmp_path: Path) -> None:
         now,
         last=last,
         next_run=now + timedelta(days=1),
-        drop_folder=DroppedFiles(failures=dropped),
+        drop_folder=DroppedFiles(failed=1, failures=dropped),
     )
     write_status(tmp_path / "status.json", found)
     result = run("status", SHADOWSERVER_STATUS_FILE="status.json")
@@ -117,3 +117,32 @@ def test_status_names_what_failed(run: Run, tmp_path: Path) -> None:
         "NOT OK: 2 reports of the last run failed; the next run tries again; if that fails too, "
         "see the reason (and 1 more)\nalso: 1 file of the drop folder failed; see the .reason files"
     )
+
+
+def test_status_counts_the_failures_that_it_does_not_name(run: Run, tmp_path: Path) -> None:
+    """What failed in both runs is named once; what is beyond the bound is counted."""
+    now = datetime.now(UTC)
+    found = Status(
+        now,
+        now,
+        last=status.Run(
+            now,
+            now,
+            failed=300,
+            failures=(FailedFile("a.csv", "no header", 2), FailedFile("b.csv", "gone")),
+        ),
+        current=status.Run(now, failed=1, failures=(FailedFile("a.csv", "no header", 3),)),
+        drop_folder=DroppedFiles(done=1, failed=2, failures=(FailedFile("c.zip", "encrypted"),)),
+    )
+    write_status(tmp_path / "status.json", found)
+    told = run("status", SHADOWSERVER_STATUS_FILE="status.json").stdout.splitlines()
+    assert [line for line in told if line.startswith("failed")] == [
+        "failed: a.csv: no header (3 runs in a row)",
+        "failed: b.csv: gone",
+        "failed: 298 more reports of the last run",
+        "failed: c.zip: encrypted (drop folder)",
+        "failed: 1 more file of the drop folder",
+    ]
+    assert any("1 file imported, 2 failed" in line for line in told)
+    [complete] = [line for line in told if "last complete run" in line]
+    assert "none yet" in complete

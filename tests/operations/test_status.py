@@ -102,6 +102,7 @@ def test_the_last_run_stays_while_the_next_is_under_way() -> None:
     assert FULL.current.started == LATER
     assert FULL.current.done == 0
     assert FULL.drop_folder.done == 1
+    assert FULL.drop_folder.failed == 1
     assert FULL.drop_folder.failures == (FailedFile("other.zip", "other.zip: encrypted"),)
 
 
@@ -111,6 +112,12 @@ def test_failures_are_named_up_to_a_bound() -> None:
     assert status.current is not None
     assert status.current.failed == 1000
     assert len(status.current.failures) == 20
+    status = status_of(*(FileProcessed(f"{number}.zip", "encrypted") for number in range(25)))
+    assert status.drop_folder.failed == 25
+    assert [each.file for each in status.drop_folder.failures] == [
+        f"{number}.zip" for number in range(5, 25)
+    ]
+    assert problems(status, NOON)[0].startswith("25 files of the drop folder failed")
 
 
 def test_json_and_back() -> None:
@@ -328,6 +335,7 @@ def test_what_is_no_status_is_said(tmp_path: Path, content: str | None) -> None:
         ("last_run", 5),
         ("last_run", {}),
         ("drop_folder", {"done": "x", "failures": []}),
+        ("drop_folder", {"done": 1, "failed": -1, "failures": []}),
         ("drop_folder", {"done": 1, "failures": [{"file": 1, "reason": "", "times": 1}]}),
         ("drop_folder", {"done": 1, "failures": [{"file": "x", "reason": "", "times": "many"}]}),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from rich.text import Text
@@ -52,7 +53,7 @@ def _rows(found: Status) -> list[tuple[str, str]]:
         ("current run", _run(found.current)),
         ("last run", _run(found.last)),
         ("next run", _time(found.next_run)),
-        ("last complete run", _time(found.last_complete)),
+        ("last complete run", _time(found.last_complete) if found.last_complete else "none yet"),
         ("newest day at Shadowserver", found.newest_day or "unknown"),
         ("newest day fully imported", found.newest_whole_day or "none yet"),
         ("queue in OpenCTI", "unknown" if queue is None else f"{queue:,.1f} MB"),
@@ -62,10 +63,8 @@ def _rows(found: Status) -> list[tuple[str, str]]:
         for wait in found.waiting
     ]
     if found.drop_folder != DroppedFiles():
-        failed = len(found.drop_folder.failures)
-        rows.append(
-            ("drop folder", f"{counted(found.drop_folder.done, 'file')} imported, {failed} failed")
-        )
+        done, failed = found.drop_folder.done, found.drop_folder.failed
+        rows.append(("drop folder", f"{counted(done, 'file')} imported, {failed:,} failed"))
     return rows
 
 
@@ -82,12 +81,24 @@ def _run(run: Run | None) -> str:
     )
 
 
-def _failures(found: Status) -> list[str]:
-    runs = [run for run in (found.current, found.last) if run is not None]
-    return [
-        *(_failure(each) for run in runs for each in run.failures),
-        *(f"{_failure(each)} (drop folder)" for each in found.drop_folder.failures),
-    ]
+def _failures(found: Status) -> Iterator[str]:
+    current, last, dropped = found.current, found.last, found.drop_folder
+    again = {each.file for each in current.failures} if current is not None else set()
+    if current is not None:
+        yield from map(_failure, current.failures)
+        yield from _more(current, "report", "the current run")
+    if last is not None:
+        # What failed in both is named once, with the newer reason.
+        yield from (_failure(each) for each in last.failures if each.file not in again)
+        yield from _more(last, "report", "the last run")
+    yield from (f"{_failure(each)} (drop folder)" for each in dropped.failures)
+    yield from _more(dropped, "file", "the drop folder")
+
+
+def _more(counts: Run | DroppedFiles, what: str, of: str) -> Iterator[str]:
+    """Yield how many failures the status does not name, if there are any."""
+    if more := counts.failed - len(counts.failures):
+        yield f"{counted(more, f'more {what}')} of {of}"
 
 
 def _failure(failed: FailedFile) -> str:

@@ -104,6 +104,7 @@ class DroppedFiles:
     """The results for files of the drop folder since the start."""
 
     done: NonNegativeInt = 0
+    failed: NonNegativeInt = 0
     failures: tuple[FailedFile, ...] = ()
     """The last twenty of them."""
 
@@ -180,8 +181,9 @@ def status_after(status: Status, event: Event) -> Status:
             drops = replace(status.drop_folder, done=status.drop_folder.done + 1)
             return replace(status, drop_folder=drops)
         case FileProcessed():
-            failures = (*status.drop_folder.failures, FailedFile(event.file, event.reason))
-            drops = replace(status.drop_folder, failures=failures[-_NAMED:])
+            drops = status.drop_folder
+            failures = (*drops.failures, FailedFile(event.file, event.reason))
+            drops = replace(drops, failed=drops.failed + 1, failures=failures[-_NAMED:])
             return replace(status, drop_folder=drops)
         case DaysGivenUp():
             return replace(status, given_up=(*status.given_up, *event.reasons)[-_NAMED:])
@@ -266,9 +268,9 @@ def problems(status: Status, now: datetime) -> list[str]:
         f"given up, their reports are missing: {reason}; 'backfill' imports them"
         for reason in status.given_up
     ]
-    if dropped := status.drop_folder.failures:
+    if failed := status.drop_folder.failed:
         found.append(
-            f"{counted(len(dropped), 'file')} of the drop folder failed; see the .reason files in "
+            f"{counted(failed, 'file')} of the drop folder failed; see the .reason files in "
             "failed/, and move the files back to try them again"
         )
     return found

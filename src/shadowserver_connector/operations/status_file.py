@@ -151,7 +151,7 @@ class StatusWriter:
         """Whether a report of the last run, or a file of the drop folder, could not be imported."""
         status = self._status
         own = status.last is not None and status.last.started >= status.started
-        return bool((own and status.last and status.last.failed) or status.drop_folder.failures)
+        return bool((own and status.last and status.last.failed) or status.drop_folder.failed)
 
     def beat(self) -> None:
         """Write a heartbeat if the last one was a while ago; cheap otherwise."""
