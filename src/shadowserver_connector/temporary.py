@@ -45,14 +45,14 @@ def recreate_private_directory(path: Path) -> Path:
         facts = path.stat(follow_symlinks=False)
         if not stat.S_ISDIR(facts.st_mode):
             raise OSError(errno.ENOTDIR, "it is a link or a file")
-        if not _is_own(facts):
+        if not is_own(facts):
             raise OSError(errno.EPERM, "it belongs to another user")
         shutil.rmtree(path)
     path.mkdir(mode=0o700)
     return path
 
 
-def _is_own(facts: os.stat_result) -> bool:
+def is_own(facts: os.stat_result) -> bool:
     """Tell whether a file or folder belongs to this process's user; systems may have none."""
     return not hasattr(os, "geteuid") or facts.st_uid == os.geteuid()
 
@@ -125,7 +125,7 @@ def remove_abandoned_folders() -> None:
         with suppress(OSError):
             facts = folder.stat(follow_symlinks=False)
             age = time.time() - facts.st_mtime
-            if stat.S_ISDIR(facts.st_mode) and _is_own(facts) and age > _JUST_MADE:
+            if stat.S_ISDIR(facts.st_mode) and is_own(facts) and age > _JUST_MADE:
                 _remove_if_abandoned(folder)
 
 

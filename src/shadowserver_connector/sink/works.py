@@ -15,7 +15,7 @@ from typing import Any, Final
 from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.sink.platform import Abilities, call_platform, error_name, to_sink_error
-from shadowserver_connector.temporary import lock, temporary_directory
+from shadowserver_connector.temporary import is_own, lock, temporary_directory
 
 # Others may write to the temporary directory: a link there is not followed, and a pipe cannot make
 # the connector wait.
@@ -33,7 +33,8 @@ class Owner(Enum):
     ITSELF = auto()
     """It is the process that asks."""
     UNKNOWN = auto()
-    """It ran on another machine, or with another temporary directory."""
+    """It ran on another machine, with another temporary directory, or where nothing can be locked.
+    """
 
 
 def claim_work(connector_id: str, work_id: str) -> None:
@@ -86,9 +87,8 @@ def _path(connector_id: str, work_id: str) -> Path:
 def _is_own_folder(folder: Path) -> bool:
     """Tell whether a folder is one, is no link, and is of this process's user alone."""
     found = folder.lstat()
-    mine = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
     # Others who may write there could claim a work, or make it look abandoned.
-    return mine and stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022
+    return is_own(found) and stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022
 
 
 # pycti has a call for this as well, but it hides failures.
@@ -113,7 +113,7 @@ def work_name(day: date, command: str = "") -> str:
 def open_work(helper: Any, abilities: Abilities, name: str) -> str | None:
     """Open a work, claim it, and return its id; ``None`` where pycti sends nothing to the queue.
 
-    Raises SinkUnavailableError.
+    Raises SinkUnavailableError, VersionError.
     """
     # Otherwise OpenCTI calls the work complete between two chunks.
     kwargs = {"is_multipart": True} if abilities.multipart_works else {}
@@ -128,7 +128,10 @@ def open_work(helper: Any, abilities: Abilities, name: str) -> str | None:
 
 
 def close_work(helper: Any, work_id: str, message: str, *, in_error: bool) -> None:
-    """Close a work with a message, and release it. Raises SinkUnavailableError."""
+    """Close a work with a message, and release it.
+
+    Raises SinkUnavailableError, VersionError.
+    """
     call_platform(lambda: helper.api.work.to_processed(work_id, message, in_error=in_error))
     release_work(helper.connect_id, work_id)
 
@@ -136,7 +139,7 @@ def close_work(helper: Any, work_id: str, message: str, *, in_error: bool) -> No
 def add_expected(helper: Any, work_id: str, count: int) -> None:
     """Add to the number of objects that OpenCTI expects of a work; a negative count takes back.
 
-    Raises SinkUnavailableError, and WorkDeletedError where the platform tells.
+    Raises SinkUnavailableError, VersionError, and WorkDeletedError where the platform tells.
     """
     variables = {"id": work_id, "expectations": count}
     try:
@@ -164,7 +167,7 @@ def patch_announcing(helper: Any) -> None:
 def expected_objects(helper: Any, work_id: str) -> int:
     """Return how many objects OpenCTI expects of a work.
 
-    Raises SinkUnavailableError, WorkDeletedError.
+    Raises SinkUnavailableError, VersionError, WorkDeletedError.
     """
     work = call_platform(lambda: helper.api.work.get_work(work_id))
     if work is None:
@@ -176,7 +179,7 @@ def close_orphans(helper: Any) -> list[str]:
     """Close the works that a killed process left open; return their names.
 
     Works of living processes and of others are left alone. Works are never deleted: OpenCTI would
-    ignore their messages that are still in the queue. Raises SinkUnavailableError.
+    ignore their messages that are still in the queue. Raises SinkUnavailableError, VersionError.
     """
     works = call_platform(lambda: helper.api.work.get_connector_works(helper.connect_id))
     closed = []
