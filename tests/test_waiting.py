@@ -12,7 +12,7 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
     SkippableError,
 )
-from shadowserver_connector.waiting import Stopping, Wait, Waiter
+from shadowserver_connector.waiting import SHADOWSERVER, Stopping, Wait, Waiter
 from tests.sink.pycti_fakes import FakeLog
 
 
@@ -183,3 +183,53 @@ def test_a_wait_in_vain_is_over_and_does_not_go_on() -> None:
         waiter.until("Shadowserver", lambda: calls(failing(9)), patience=0.02)
     assert told == ["down 0", ""]
     assert log.messages("info") == []
+
+
+def test_what_is_not_ready_uses_up_nobodys_patience() -> None:
+    """An empty file is an answer: what breaks off after it is waited for."""
+    waiter = Waiter(threading.Event(), FakeLog(), first_pause=0.0)
+    empty: list[Exception] = [NotReadyError("empty")]
+    with pytest.raises(NotReadyError):
+        waiter.until_patience_ends(SHADOWSERVER, "a report", lambda: calls(empty))
+    assert waiter.exhausted == set()
+    errors = failing(1)
+    assert waiter.until_patience_ends(SHADOWSERVER, "it", lambda: calls(errors)) == "answer"
+
+
+def test_patience_is_not_used_up_by_a_long_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download that breaks off after an hour is begun again: only then does the wait begin."""
+    now = [0.0]
+    monkeypatch.setattr("shadowserver_connector.waiting.time.monotonic", lambda: now[0])
+    waiter = Waiter(threading.Event(), FakeLog(), first_pause=0.0)
+    errors = failing(1)
+
+    def download() -> str:
+        now[0] += 3600
+        return calls(errors)
+
+    assert waiter.until_patience_ends(SHADOWSERVER, "a report", download) == "answer"
+    assert waiter.exhausted == set()
+
+
+def test_a_notice_that_comes_too_late_is_not_given() -> None:
+    """When a slow call returns while its line is being prepared, the status shows no wait."""
+    log, told = FakeLog(), list[str]()
+    begun, ended = threading.Event(), threading.Event()
+
+    def explain(_what: str, reason: str) -> str:
+        begun.set()
+        ended.wait(10)
+        return reason
+
+    def tell(_what: str, reason: str) -> None:
+        told.append(reason)
+
+    before = set(threading.enumerate())
+    waiter = Waiter(threading.Event(), log, slow_after=0.0, explain=explain, notify=tell)
+    with waiter.logging_if_slow("the queue"):
+        assert begun.wait(10)
+        (timer,) = set(threading.enumerate()) - before
+    ended.set()
+    timer.join(10)
+    assert told == []
+    assert log.lines == []

@@ -114,11 +114,12 @@ class Waiter:
     ) -> T:
         """Return what ``call`` returns, repeating it while it raises an error that is ``retried``.
 
-        ``what`` is what the log says it waits for, as `Wait` does. Raises the last
-        error when ``patience`` is used up, and Stopping. A NotReadyError is raised at once: what
+        ``what`` names, for the log, what is waited for. Raises the last error when ``patience`` is
+        used up, counted from the first error, and Stopping. A NotReadyError is raised at once: what
         is not ready is for another run.
         """
         pauses = _doubling(self.first_pause, self.longest_pause)
+        failing_since: float | None = None
         with Wait(self, what) as wait:
             while True:
                 try:
@@ -128,8 +129,10 @@ class Waiter:
                     raise
                 except retried as error:
                     pause = next(pauses)
+                    now = time.monotonic()
+                    failing_since = now if failing_since is None else failing_since
                     # Rather early than late: a pause that ends too late is not begun.
-                    if wait.seconds + pause > patience:
+                    if now - failing_since + pause > patience:
                         raise
                     reason = str(error)
                 wait.log_if_due(reason)
@@ -145,6 +148,9 @@ class Waiter:
         """
         try:
             result = self.until(what, call, 0.0 if who in self.exhausted else self.patience)
+        # It answered: there is nothing to wait for.
+        except NotReadyError:
+            raise
         except RetriableError:
             self.exhausted.add(who)
             raise
@@ -199,17 +205,22 @@ class Wait:
         self._started = time.monotonic()
         self._intervals = _doubling(waiter.log_again_after, _LONGEST_SILENCE)
         self._due: float | None = None
+        # `logging_if_slow` has a thread that may log while the wait ends.
+        self._lock = threading.Lock()
+        self._ended = False
 
     def __enter__(self) -> Wait:
         return self
 
     def __exit__(self, kind: object, _error: object, _traceback: object) -> None:
-        if self._due is None:
-            return
-        self._waiter.notify(self._what, "")
-        if kind is None:
-            facts = {"for": self._what, "seconds": round(self.seconds, 1)}
-            self._waiter.log.info("Resumed", facts)
+        with self._lock:
+            self._ended = True
+            if self._due is None:
+                return
+            self._waiter.notify(self._what, "")
+            if kind is None:
+                facts = {"for": self._what, "seconds": round(self.seconds, 1)}
+                self._waiter.log.info("Resumed", facts)
 
     @property
     def seconds(self) -> float:
@@ -217,11 +228,17 @@ class Wait:
         return time.monotonic() - self._started
 
     def log_if_due(self, reason: str) -> None:
-        """Log that it continues and why, if it is time for that."""
-        log, is_first = self._waiter.log, self._due is None
+        """Log that it continues and why, if it is time for that and it has not ended."""
         if self._due is not None and self.seconds < self._due:
             return
+        # Not under the lock: it may take seconds, and the end of the wait would take as long.
         reason = self._waiter.explain(self._what, reason)
+        with self._lock:
+            if not self._ended:
+                self._log(reason)
+
+    def _log(self, reason: str) -> None:
+        log, is_first = self._waiter.log, self._due is None
         self._due = self.seconds + next(self._intervals)
         if is_first:
             log.warning("Waiting", {"for": self._what, "reason": reason})
