@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 from unittest.mock import ANY
 
 import pytest
@@ -12,7 +13,9 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
     SkippableError,
 )
-from shadowserver_connector.waiting import SHADOWSERVER, Stopping, Wait, Waiter
+from shadowserver_connector.service import assembly
+from shadowserver_connector.settings.load import load_settings
+from shadowserver_connector.waiting import SHADOWSERVER, RetryPolicy, Stopping, Wait, Waiter
 from tests.sink.pycti_fakes import FakeLog
 
 
@@ -233,3 +236,14 @@ def test_a_notice_that_comes_too_late_is_not_given() -> None:
     timer.join(10)
     assert told == []
     assert log.lines == []
+
+
+def test_the_connector_asks_once_where_it_waited_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Shadowserver's patience is used up, none of its requests waits as it asks to."""
+    monkeypatch.setattr(assembly, "open_api", lambda _settings, retry: retry)
+    waiter = Waiter(threading.Event(), FakeLog())
+    policy: Any = assembly._reports_api(load_settings(environ={}).settings, waiter, print)
+    assert isinstance(policy, RetryPolicy)
+    assert not policy.gives_up()
+    waiter.exhausted.add(SHADOWSERVER)
+    assert policy.gives_up()

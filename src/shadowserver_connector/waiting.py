@@ -36,6 +36,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.logger import Logger
 
 T = TypeVar("T")
+Retried = type[RetriableError] | tuple[type[RetriableError], ...]
 
 SHADOWSERVER: Final = "Shadowserver"
 CONVERTERS: Final = "converters"
@@ -110,7 +111,7 @@ class Waiter:
         what: str,
         call: Callable[[], T],
         patience: float = float("inf"),
-        retried: type[RetriableError] = RetriableError,
+        retried: Retried = RetriableError,
     ) -> T:
         """Return what ``call`` returns, repeating it while it raises an error that is ``retried``.
 
@@ -138,20 +139,23 @@ class Waiter:
                 wait.log_if_due(reason)
                 self.pause(pause)
 
-    def until_patience_ends(self, who: str, what: str, call: Callable[[], T]) -> T:
-        """Return what ``call`` returns, waiting while it raises a RetriableError.
+    def until_patience_ends(
+        self, who: str, what: str, call: Callable[[], T], retried: Retried = RetriableError
+    ) -> T:
+        """Return what ``call`` returns, waiting while it raises an error that is ``retried``.
 
         ``who`` is to answer, ``SHADOWSERVER`` or ``CONVERTERS``; ``what`` is waited for. Raises the
         last error when ``patience`` is used up. After a wait in vain, the same party is not waited
         for again until it answers or another run begins. Otherwise each of a hundred reports might
-        wait a quarter of an hour.
+        wait a quarter of an hour. Errors that are not ``retried`` are raised at once.
         """
+        patience = 0.0 if who in self.exhausted else self.patience
         try:
-            result = self.until(what, call, 0.0 if who in self.exhausted else self.patience)
+            result = self.until(what, call, patience, retried)
         # It answered: there is nothing to wait for.
         except NotReadyError:
             raise
-        except RetriableError:
+        except retried:
             self.exhausted.add(who)
             raise
         self.exhausted.discard(who)
@@ -290,13 +294,16 @@ class RetryPolicy:
     to ``longest_retry_after``. ``sleep`` may raise to end a wait early, on shutdown.
     """
 
-    # At most 30 seconds of waits in all: what takes longer is no hiccup, and left to `PATIENCE`.
+    # At most 30 seconds of waits in all, unless the server asks for more: what takes longer is no
+    # hiccup, and left to `PATIENCE`.
     attempts: int = 5
     first_wait: float = 2.0
     longest_wait: float = 60.0
     longest_retry_after: float = 300.0
     sleep: Callable[[float], object] = time.sleep
     on_retry: Callable[[Retry], object] | None = None
+    gives_up: Callable[[], bool] = lambda: False
+    """Asked before each wait; if it returns True, the attempts are used up."""
 
     def call(self, what: str, attempt: Callable[[], T]) -> T:
         """Return what ``attempt`` returns, trying it again after a RetryLaterError.
@@ -313,7 +320,7 @@ class RetryPolicy:
                 failed = error
             # Outside the handler, so that nothing is chained: the HTTP library's errors may quote
             # the request.
-            if number == self.attempts:
+            if number == self.attempts or self.gives_up():
                 tries = f"{number} attempts" if number > 1 else "1 attempt"
                 raise failed.kind(f"{what}: {failed.reason} ({tries}); try again later")
             wait = self._wait(failed, next(bounds))

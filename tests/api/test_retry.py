@@ -87,6 +87,18 @@ def test_each_wait_is_reported_before_it_begins() -> None:
     assert second == Retry("reports/list", 2, second_wait, "status 503")  # type: ignore[arg-type]
 
 
+def test_whoever_was_waited_for_in_vain_is_asked_once() -> None:
+    """The policy can be told that its waits would be in vain, at first or meanwhile."""
+    slept: list[float] = []
+    policy = RetryPolicy(sleep=slept.append, gives_up=lambda: bool(slept))
+    down = RetryLaterError("status 503", retry_after=300)
+    with pytest.raises(ApiUnavailableError, match=r"\(2 attempts\)"):
+        policy.call("x", failing(9, lambda: down))
+    with pytest.raises(ApiUnavailableError, match=r"\(1 attempt\)"):
+        policy.call("x", failing(9, lambda: down))
+    assert len(slept) == 1
+
+
 def test_a_sleep_that_raises_ends_the_call() -> None:
     """A shutdown can end a wait by raising."""
 

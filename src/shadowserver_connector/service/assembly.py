@@ -69,7 +69,14 @@ from shadowserver_connector.temporary import (
     remove_abandoned_folders,
     temporary_directory,
 )
-from shadowserver_connector.waiting import OPENCTI, SCHEDULER, Retry, RetryPolicy, Waiter
+from shadowserver_connector.waiting import (
+    OPENCTI,
+    SCHEDULER,
+    SHADOWSERVER,
+    Retry,
+    RetryPolicy,
+    Waiter,
+)
 
 CHECK_SETTING: Final = "Check this setting"
 
@@ -263,7 +270,15 @@ def _reports_api(settings: Settings, waiter: Waiter, observe: Observe) -> Report
         # Without the file's name: each value of a label is a metric of its own.
         observe(RequestRetried(retry.what.partition(" of ")[0]))
 
-    return open_api(settings, RetryPolicy(sleep=waiter.pause, on_retry=on_retry))
+    return open_api(
+        settings,
+        RetryPolicy(
+            sleep=waiter.pause,
+            on_retry=on_retry,
+            # Once waited for in vain it is asked once, not five times with what it asks to wait.
+            gives_up=lambda: SHADOWSERVER in waiter.exhausted,
+        ),
+    )
 
 
 def _workspace(connector_id: str) -> Path:
