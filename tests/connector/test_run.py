@@ -37,6 +37,7 @@ from shadowserver_connector.errors import (
     DiskFullError,
     NotReadyError,
     ReportUnreadableError,
+    SinkUnavailableError,
     TransferError,
 )
 from shadowserver_connector.mapping.options import Options
@@ -394,6 +395,27 @@ def test_shadowserver_that_breaks_off_is_not_waited_for_at_each_report(
     assert parts.waiter.exhausted == {"Shadowserver"}
     [(_, meta)] = logged(helper, "Waiting")
     assert meta == {"for": f"the download of {report().file}", "reason": "broke off"}
+
+
+def test_directory_that_cannot_be_written_is_not_waited_for_as_shadowserver(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """A download that cannot be written fails at once, and another that breaks off is repeated."""
+    api = FakeApi(report(), report(number=1))
+    download, failures = api.download, [TransferError("broke off")]
+    api.content[report()] = SinkUnavailableError("cannot write to /tmp: Read-only file system")
+
+    def break_off_once(wanted: ReportInfo, *arguments: Any) -> Downloaded:
+        if failures and wanted == report(number=1):
+            raise failures.pop()
+        return download(wanted, *arguments)
+
+    api.download = break_off_once  # type: ignore[method-assign]
+    run_window(api_context(helper, api, tmp_path))
+    reason = "cannot write to /tmp: Read-only file system"
+    assert [meta["reason"] for _, meta in logged(helper, "Report failed")] == [reason]
+    assert [meta["reason"] for _, meta in logged(helper, "Waiting")] == ["broke off"]
+    assert len(logged(helper, "Report imported")) == 1
 
 
 def test_open_day_on_which_nothing_is_left_is_closed(helper: FakeHelper, tmp_path: Path) -> None:

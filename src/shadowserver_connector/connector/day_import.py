@@ -26,6 +26,7 @@ from shadowserver_connector.connector.importer import (
     event_of,
 )
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError, StateStore
+from shadowserver_connector.errors import ApiUnavailableError, TransferError
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversion_retries import (
@@ -199,6 +200,8 @@ def _obtain(context: ApiImportContext, downloading: Downloading) -> ObtainedFile
         SHADOWSERVER,
         f"the download of {downloading.report.file}",
         lambda: waiter.until_disk_has_room(lambda: next(attempts)()),
+        # A directory that cannot be written is no fault of Shadowserver's.
+        retried=(ApiUnavailableError, TransferError),
     )
     return ObtainedFile(downloaded.path, downloaded.sha256)
 
