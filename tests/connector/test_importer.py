@@ -27,7 +27,12 @@ from shadowserver_connector.connector.importer import (
     Skipped,
     event_of,
 )
-from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, VersionError
+from shadowserver_connector.errors import (
+    NotReadyError,
+    ReportUnreadableError,
+    SettingsError,
+    VersionError,
+)
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
@@ -283,6 +288,19 @@ def test_full_disk_is_no_failure_of_the_report(world: World, number: int) -> Non
     with raised(full):
         world.imported(obtain=raising(full))
     assert ("failed", info()) not in world.notebook.lines
+    assert world.setup.session.under_way == []
+
+
+@pytest.mark.parametrize("kind", [SettingsError, VersionError])
+def test_error_that_a_person_must_fix_is_no_failure_of_the_report(
+    world: World, kind: type[Exception]
+) -> None:
+    """A Dask worker of another version would end every report: it is raised, and none counts."""
+    fatal = kind("install the same version")
+    world.change(convert=raising(fatal), comparer=world.comparer)
+    with raised(fatal):
+        world.imported()
+    assert world.notebook.lines == [("is known", info(), SHA256), ("discard", world.path)]
     assert world.setup.session.under_way == []
 
 

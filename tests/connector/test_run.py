@@ -28,7 +28,7 @@ from shadowserver_connector.connector.events import (
     ReportsRefused,
 )
 from shadowserver_connector.connector.importer import ImportSetup
-from shadowserver_connector.connector.run import run_window, run_without_api
+from shadowserver_connector.connector.run import run_guarded, run_window, run_without_api
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import (
     ApiUnavailableError,
@@ -37,6 +37,7 @@ from shadowserver_connector.errors import (
     DiskFullError,
     NotReadyError,
     ReportUnreadableError,
+    SettingsError,
     SinkUnavailableError,
     TransferError,
 )
@@ -395,6 +396,24 @@ def test_shadowserver_that_breaks_off_is_not_waited_for_at_each_report(
     assert parts.waiter.exhausted == {"Shadowserver"}
     [(_, meta)] = logged(helper, "Waiting")
     assert meta == {"for": f"the download of {report().file}", "reason": "broke off"}
+
+
+def test_error_that_a_person_must_fix_ends_the_run_and_leaves_the_day(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """It is logged once, not for each report, and the day is imported when it is fixed."""
+    api = FakeApi(report(), report(number=1))
+
+    def convert(*_: Any) -> Outcome:
+        raise SettingsError("a Dask worker has another version")
+
+    parts = api_context(helper, api, tmp_path, convert=convert)
+    assert not run_guarded(lambda: run_window(parts), parts.waiter)
+    assert logged(helper, "Report failed") == []
+    said = {"reason": "a Dask worker has another version"}
+    assert logged(helper, "The run failed") == [("error", said)]
+    assert run_window(api_context(helper, api, tmp_path))
+    assert len(logged(helper, "Report imported")) == 2
 
 
 def test_directory_that_cannot_be_written_is_not_waited_for_as_shadowserver(

@@ -30,7 +30,8 @@ from shadowserver_connector.connector.events import (
     observe_both,
 )
 from shadowserver_connector.connector.state_store import StateStore
-from shadowserver_connector.errors import NewerStateError
+from shadowserver_connector.errors import NewerStateError, SettingsError
+from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.operations import drop_folder_files
 from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.drop_folder_files import (
@@ -42,6 +43,7 @@ from shadowserver_connector.operations.drop_folder_files import (
 from shadowserver_connector.operations.status_file import StatusWriter
 from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
+from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.state.serialisation import load_state
@@ -791,6 +793,26 @@ def test_a_defect_ends_nothing(drop: Drop, monkeypatch: pytest.MonkeyPatch, plac
     assert NAME in sent(drop.helper)
     assert len(sent(drop.helper)) == len(set(sent(drop.helper)))
     assert len(drop.helper.connector_logger.messages("error")) <= 2
+
+
+def test_files_stay_while_a_person_must_fix_something(drop: Drop) -> None:
+    """What would end every report is logged once; the files stay, and are imported afterwards."""
+    working, reason = [False], "a Dask worker has another version"
+
+    def convert(path: Path, info: ReportInfo, options: Options, emit: Any) -> Outcome:
+        if not working[0]:
+            raise SettingsError(reason)
+        return convert_simply(path, info, options, emit)
+
+    drop.restart(convert)
+    drop.put(NAME, b"one")
+    drop.poll(3)
+    assert drop.files() == {NAME}
+    lines = drop.helper.connector_logger.lines
+    assert [(message, meta["reason"]) for _, message, meta in lines] == [(FOLDER_PROBLEM, reason)]
+    working[0] = True
+    drop.poll(1)
+    assert drop.files() == {f"done/{NAME}"}
 
 
 def test_a_defect_that_stays_is_said_once(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:

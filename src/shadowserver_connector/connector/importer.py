@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Protocol, Self
 
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.errors import (
+    FatalError,
     NotReadyError,
     SinkUnavailableError,
     VersionError,
@@ -229,8 +230,8 @@ class ReportImporter:
         """Import a report, unless it is known, and return the result.
 
         ``obtain`` returns its file; an error there or later is returned as a failure. It waits for
-        OpenCTI if necessary. Raises Stopping, ``OSError`` if a disk is full, and what the ledger
-        raises.
+        OpenCTI if necessary. Raises Stopping, FatalError, ``OSError`` if a disk is full, and what
+        the ledger's ``save`` raises, such as StateResetError.
         """
         began = time.monotonic()
         delivery, summary = self._day_of(report.day)
@@ -290,14 +291,16 @@ class ReportImporter:
         setup.ledger.done(report, file.sha256)
 
     def _give_up(self, report: ReportInfo, file: ObtainedFile | None, error: Exception) -> Result:
-        """Return what becomes of a report that an error ended. Raises the error of a full disk."""
+        """Return what becomes of a report that an error ended.
+
+        Raises the error if it would end every other report too, through no fault of its own.
+        """
         setup = self._setup
         if setup.comparer is not None and file is not None:
             setup.comparer.discard(file.path)
         if isinstance(error, NotReadyError) and setup.ledger.postpone(report):
             return Skipped(report, "Still empty, requested again in the next run")
-        if is_disk_full(error):
-            # Every other report would fail too, through no fault of its own.
+        if isinstance(error, FatalError) or is_disk_full(error):
             raise error
         times, error_kind = setup.ledger.failed(report), type(error).__name__
         return Failure(report, _reason(error, report, file), times, error_kind)

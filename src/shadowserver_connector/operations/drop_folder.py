@@ -12,7 +12,7 @@ from shadowserver_connector.connector.day_import import ImportContext
 from shadowserver_connector.connector.events import FileProcessed, ReportSkipped
 from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, Result, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
-from shadowserver_connector.errors import NewerStateError, describe, is_disk_full
+from shadowserver_connector.errors import FatalError, NewerStateError, describe, is_disk_full
 from shadowserver_connector.operations.drop_folder_files import (
     DroppedFile,
     DroppedReport,
@@ -168,7 +168,7 @@ class DropFolder:
         """Import a report; return what is wrong with it, or which defect it met."""
         try:
             return self._import_report(importer, found)
-        except (OSError, StateResetError, NewerStateError):
+        except (OSError, StateResetError, FatalError):
             raise
         except Exception as error:
             # If it stayed in the folder, it would be sent again at every poll.
