@@ -9,7 +9,7 @@ import pytest
 from shadowserver_connector.logger import Logger, configure_logging
 
 NAME = "A connector under test"
-Open = Callable[[bool], Logger]
+Open = Callable[..., Logger]
 NOTICE = {"reports": 3, "seconds": 1.5, "reason": 'no "answer"', "files": ["a b.csv"], "left": None}
 
 
@@ -19,8 +19,8 @@ def opened() -> Iterator[Open]:
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
 
-    def open_it(as_json: bool) -> Logger:
-        return configure_logging(NAME, "info", as_json=as_json)
+    def open_it(as_json: bool, level: str = "info") -> Logger:
+        return configure_logging(NAME, level, as_json=as_json)
 
     yield open_it
     root.handlers[:] = before
@@ -104,3 +104,14 @@ def test_the_level_is_kept(opened: Open, capsys: pytest.CaptureFixture[str]) -> 
     log.info("yes")
     assert len(lines(capsys)) == 1
     assert logging.getLogger("urllib3").level == logging.WARNING
+
+
+@pytest.mark.parametrize(("level", "count"), [("debug", 1), ("info", 1), ("error", 0)])
+def test_the_level_is_kept_by_libraries_that_have_one_of_their_own(
+    level: str, count: int, opened: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The warnings of urllib3 about its retries are not written where only errors are wanted."""
+    opened(False, level)
+    logging.getLogger("urllib3.connectionpool").info("Starting new connection")
+    logging.getLogger("urllib3.connectionpool").warning("Retrying")
+    assert len(lines(capsys)) == count

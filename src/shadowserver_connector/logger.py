@@ -37,19 +37,20 @@ class SilentLogger:
 
 
 def configure_logging(name: str, level: str, *, as_json: bool) -> Logger:
-    """Have all loggers of this process write to stderr; return the connector's, of this name.
+    """Have all loggers of this process write to stderr; return the one named ``name``, the
+    connector's.
 
     A dict passed with a message becomes the fields of the event: after the message in text, as
     ``attributes`` in JSON. pycti's own loggers lose the fields in text, and add ``NoneType: None``
-    to each error in JSON. Its lines, and those of other libraries, are written in the same two
-    formats.
+    to each error in JSON. Here the lines of pycti and other libraries get the same two formats.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if as_json else TextLines(name))
     # Without force, a second call, as `connect` makes one, would do nothing.
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # Both log each connection that they open, and pycti opens one to the broker for each bundle.
-    logging.getLogger("urllib3").setLevel(logging.WARNING)
+    # A level of their own replaces the root's, so it must not be lower.
+    logging.getLogger("urllib3").setLevel(max(logging.WARNING, logging.getLogger().level))
     logging.getLogger("pika").setLevel(logging.ERROR)
     return StdlibLogger(name)
 
