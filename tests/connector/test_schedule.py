@@ -4,6 +4,8 @@ import itertools
 import json
 import threading
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,8 @@ from shadowserver_connector.connector.run import (
     run_guarded,
 )
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
-from shadowserver_connector.errors import CredentialsError
+from shadowserver_connector.errors import CredentialsError, SinkUnavailableError, VersionError
+from shadowserver_connector.service import process
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
@@ -243,3 +246,26 @@ def test_what_fails_in_another_way_between_two_runs_is_said_again(
     assert helper.connector_logger.lines == [
         ("error", message, {"reason": said}) for said in ("a", "b", "b")
     ]
+
+
+def test_shutdown_closes_every_work_that_can_be_closed() -> None:
+    """A work that OpenCTI or the installed pycti cannot close keeps no other one open."""
+    closed: list[str] = []
+
+    def closing(error: Exception | None = None) -> SimpleNamespace:
+        def close_at_once(message: str) -> None:
+            if error is not None:
+                raise error
+            closed.append(message)
+
+        return SimpleNamespace(close_at_once=close_at_once)
+
+    runtime: Any = SimpleNamespace(
+        under_way=[
+            closing(VersionError("misfit")),
+            closing(SinkUnavailableError("away")),
+            closing(),
+        ]
+    )
+    process._close_work(runtime)
+    assert closed == ["Interrupted by a shutdown; the next run continues"]

@@ -21,6 +21,7 @@ from shadowserver_connector.errors import (
     SOME_FAILED,
     UNAVAILABLE,
     SinkUnavailableError,
+    VersionError,
     describe,
     exit_code_of,
 )
@@ -92,7 +93,9 @@ def _once(runtime: Runtime) -> int:
 
 
 def _code_of_run(run: Run, waiter: Waiter) -> int:
-    """Run, log any error but Stopping, and return its exit code."""
+    """Run, log what it raises except Stopping, and return the exit code: UNAVAILABLE if a day could
+    not be queried.
+    """
     try:
         return OK if run_through(run, waiter) else UNAVAILABLE
     except Exception as error:
@@ -109,7 +112,8 @@ def _supervise(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     loaded.settings.require_run()
     connector, opencti = loaded.settings.connector, loaded.settings.opencti
     log = configure_logging(connector.name, connector.log_level, as_json=opencti.json_logging)
-    # First of all: another connector has the same image name, and the same settings.
+    # Before anything else: OpenCTI's own connector has the same image name and settings, and the
+    # log must say which one runs.
     log.info(
         "Starting",
         {"program": "shadowserver-connector", "version": __version__, "pycti": pycti_version()},
@@ -149,7 +153,7 @@ def _run_and_report(runtime: Runtime, body: Body) -> None:
     try:
         runtime.exit_code = body(runtime)
     except Stopping:
-        # Where it ends by a signal, that has a code of its own.
+        # After a signal, the caller's ``stopped`` is the exit code.
         pass
     except Exception as error:
         reason, runtime.exit_code = describe(error), exit_code_of(error)
@@ -159,7 +163,9 @@ def _run_and_report(runtime: Runtime, body: Body) -> None:
 
 
 def _leave(runtime: Runtime, thread: threading.Thread, code: int) -> NoReturn:
-    """End the process in time: work in flight is finished or abandoned, and its work is closed."""
+    """End the process in time: what is being sent is finished or abandoned, and its OpenCTI work is
+    closed.
+    """
     runtime.waiter.log.info("Stopping")
     thread.join(GRACE)
     if thread.is_alive():
@@ -178,5 +184,6 @@ def _leave(runtime: Runtime, thread: threading.Thread, code: int) -> NoReturn:
 def _close_work(runtime: Runtime) -> None:
     # A copy, because the connector's thread may still change the list.
     for delivery in tuple(runtime.under_way):
-        with suppress(SinkUnavailableError):
+        # The next run closes it.
+        with suppress(SinkUnavailableError, VersionError):
             delivery.close_at_once("Interrupted by a shutdown; the next run continues")
