@@ -267,6 +267,38 @@ BREACHES = {
         broken(LAYOUTS, "layouts", "scan_new", to="ip"),
         "layouts.toml: scan_new: no such type",
     ),
+    "type that is its own sibling": (
+        broken(TYPES, "scan_ntp", "ipv6", to="scan_ntp"),
+        "report_types.toml: scan_ntp: the type is given twice",
+    ),
+    "columns of an IPv6 type": (
+        broken(LAYOUTS, "layouts", "scan6_redis", to="ip"),
+        "layouts.toml: scan6_redis: has the columns of scan_redis; remove the line",
+    ),
+    "block that contains itself": (
+        broken(LAYOUTS, "blocks", "service", to="ip @service"),
+        "layouts.toml: scan_[a-z]*: no block @service, or it contains itself",
+    ),
+    "misspelt table of patterns": (
+        broken(PATTERNS, "paterns", to={}),
+        "patterns.toml: unknown field paterns",
+    ),
+    "misspelt setting of patterns": (
+        broken(PATTERNS, "settings", "acronims", to=[]),
+        "patterns.toml: settings: unknown field acronims",
+    ),
+    "misspelt names of secrets": (
+        broken(PATTERNS, "secrets", "name", to=["*_token_*"]),
+        "patterns.toml: secrets: unknown field name",
+    ),
+    "misspelt table of earlier names": (
+        broken("earlier.toml", "type", to={}),
+        "earlier.toml: unknown field type",
+    ),
+    "misspelt table of meanings": (
+        broken("meanings.toml", "party", to={}),
+        "meanings.toml: unknown field party",
+    ),
     "unknown block": (
         broken(LAYOUTS, "layouts", "scan_ntp", to="@servise"),
         "layouts.toml: scan_ntp: no block @servise",

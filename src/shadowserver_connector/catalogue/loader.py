@@ -86,11 +86,18 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         cell_words=_cell_words(top["cell_words.toml"]),
         last_order=len(sections) * SECTION,
     )
+    for entry in (meanings, earlier, patterns, naming, secrets):
+        entry.done()
     # Which parties have an address is known from the columns, which only a catalogue can look up.
     catalogue = replace(catalogue, types=_without_unlocated_parties(catalogue))
     check(catalogue)
     for unknown in layouts.keys() - types.keys():
         raise Entry("layouts.toml", unknown, {}).error("no such type in report_types.toml")
+    for sibling in layouts.keys() & siblings.keys():
+        ipv4 = siblings[sibling]
+        raise Entry("layouts.toml", sibling, {}).error(
+            f"has the columns of {ipv4}; remove the line"
+        )
     return catalogue
 
 
@@ -284,9 +291,10 @@ def _expand(text: str, blocks: Mapping[str, str], entry: Entry) -> Iterator[str]
         if not word.startswith("@"):
             yield word
         elif word[1:] in blocks:
-            yield from _expand(blocks[word[1:]], blocks, entry)
+            others = {name: columns for name, columns in blocks.items() if name != word[1:]}
+            yield from _expand(blocks[word[1:]], others, entry)
         else:
-            raise entry.error(f"no block {word}")
+            raise entry.error(f"no block {word}, or it contains itself")
 
 
 def _types(
@@ -297,8 +305,8 @@ def _types(
     for entry in top.entries():
         ipv6 = entry.text("ipv6", "")
         base = _report_type(entry, families)
-        if base.name in types or ipv6 in types:
-            raise entry.error("the type is given twice, perhaps as another's ipv6")
+        if base.name in types or ipv6 in (*types, base.name):
+            raise entry.error("the type is given twice, perhaps as an ipv6")
         types[base.name] = base
         if ipv6:
             types[ipv6] = replace(
