@@ -101,12 +101,13 @@ def temporary_folder() -> Iterator[Path]:
         # After an interruption an abandoned download may still write there.
         ignore_cleanup_errors=True,
     )
-    with made as name, _locked(Path(name)):
+    with made as name, locked(Path(name)):
         yield Path(name)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a new folder from `remove_if_abandoned` until the block or the process ends."""
     if fcntl is None:
         yield
         return
@@ -121,15 +122,20 @@ def _locked(folder: Path) -> Iterator[None]:
 def remove_abandoned_folders() -> None:
     """Remove the folders of `temporary_folder` that killed processes of this user left."""
     for folder in temporary_directory().glob(f"{_FOLDER_PREFIX}*"):
-        # Of another user, or removed meanwhile by whoever else starts now.
-        with suppress(OSError):
-            facts = folder.stat(follow_symlinks=False)
-            age = time.time() - facts.st_mtime
-            if stat.S_ISDIR(facts.st_mode) and is_own(facts) and age > _JUST_MADE:
-                _remove_if_abandoned(folder)
+        remove_if_abandoned(folder)
 
 
-def _remove_if_abandoned(folder: Path) -> None:
+def remove_if_abandoned(folder: Path) -> None:
+    """Remove a folder of this user unless a process has it `locked`, or may be about to."""
+    # Of another user, or removed meanwhile by whoever else starts now.
+    with suppress(OSError):
+        facts = folder.stat(follow_symlinks=False)
+        age = time.time() - facts.st_mtime
+        if stat.S_ISDIR(facts.st_mode) and is_own(facts) and age > _JUST_MADE:
+            _remove_if_unlocked(folder)
+
+
+def _remove_if_unlocked(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         if lock(handle):

@@ -10,6 +10,7 @@ from typing import Any
 from click.testing import Result
 
 from tests.api.memory import KEY, SECRET, csv
+from tests.sink.test_directory import aged
 
 Run = Callable[..., Result]
 RunJson = Callable[..., tuple[Any, int]]
@@ -41,6 +42,7 @@ def test_fetch_removes_what_a_killed_one_left(
     left = tmp_path / "archive" / ".fetch.0a1b2c3d.partial"
     left.mkdir(parents=True)
     (left / "half.csv").write_bytes(b"half")
+    aged(left)
     assert run("fetch", *DAYS, "-o", "archive", **account).exit_code == 0
     assert not left.exists()
 

@@ -22,6 +22,7 @@ from shadowserver_connector.temporary import (
     temporary_directory,
     temporary_folder,
 )
+from tests.sink.test_directory import aged
 
 CONNECTOR = "2e4a8b9c-3c1b-4f0e-9d57-6f1a2b3c4d5e"
 
@@ -154,12 +155,6 @@ def holding(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
         assert process.stdout is not None
         yield process, Path(process.stdout.readline().strip())
         process.kill()
-
-
-def aged(folder: Path) -> Path:
-    """Return a folder that looks as if it had been made long ago."""
-    os.utime(folder, (0, 0))
-    return folder
 
 
 def test_a_temporary_folder_is_private_and_removed_at_the_end(

@@ -57,6 +57,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def aged(folder: Path) -> Path:
+    """Return a folder that looks as if it had been made long ago."""
+    os.utime(folder, (0, 0))
+    return folder
+
+
 def test_bundles_lie_in_a_folder_a_report(tmp_path: Path, report: Path) -> None:
     """Each report has ``OUT/<day>/<file>/<n>.json`` and its original file."""
     out = tmp_path / "out"
@@ -186,10 +192,37 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path, report: Path) -> 
     for name in (f".{INFO.file}.0a1b2c3d.partial", f".{INFO.file}.0a1b2c3d.earlier"):
         (day / name).mkdir()
         (day / name / "0001.json").write_text("{}")
+        aged(day / name)
     other = day / ".other.csv.0a1b2c3d.partial"
     other.mkdir()
+    aged(other)
     write_report(out, report, INFO, converting(report))
     assert listed(out) == sorted([*whole, f"{DAY}/{other.name}"])
+
+
+def test_folder_that_was_just_made_is_left_alone(tmp_path: Path) -> None:
+    """It may belong to a process that has not locked it yet."""
+    new = tmp_path / ".report.csv.0a1b2c3d.partial"
+    new.mkdir()
+    with partial_folder(tmp_path / "report.csv"):
+        assert new.is_dir()
+
+
+def test_folder_that_a_killed_process_set_aside_is_put_back(tmp_path: Path, report: Path) -> None:
+    """A process killed between the two renames costs nothing, even if the next conversion fails."""
+    out = tmp_path / "out"
+    write_report(out, report, INFO, converting(report))
+    before, folder = contents(report_folder(out, INFO)), report_folder(out, INFO)
+    folder.rename(folder.with_name(f".{folder.name}.0a1b2c3d.earlier"))
+    aged(shutil.copytree(report.parent, folder.with_name(f".{folder.name}.0a1b2c3d.partial")))
+
+    def broken(emit: Callable[[Chunk], None]) -> Outcome:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError):
+        write_report(out, report, INFO, broken)
+    assert contents(folder) == before
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 @pytest.mark.integration
@@ -216,6 +249,7 @@ def test_a_folder_that_another_process_writes_is_left_alone(tmp_path: Path, repo
         assert partial.is_dir()
         writer.kill()
     assert partial.is_dir()
+    aged(partial)
     write_report(out, report, INFO, converting(report))
     assert not partial.exists()
 
@@ -250,6 +284,8 @@ def test_two_writers_of_a_report_leave_each_other_alone(tmp_path: Path) -> None:
             assert each.name.startswith(".report.csv.")
             assert each.name.endswith(".partial")
     assert open_files_in(tmp_path) == []
+    aged(one)
+    aged(other)
     with partial_folder(folder) as third:
         assert list(folder.parent.iterdir()) == [third]
 
@@ -258,6 +294,7 @@ def test_names_are_taken_as_they_are(tmp_path: Path) -> None:
     """Characters such as ``*`` in a report's name match no other names."""
     left = tmp_path / ".a.csv.0a1b2c3d.partial"
     left.mkdir()
+    aged(left)
     with partial_folder(tmp_path / "[ab].csv"), partial_folder(tmp_path / "*"):
         assert left.is_dir()
     with partial_folder(tmp_path / "a.csv"):
@@ -282,6 +319,7 @@ def test_what_cannot_be_removed_does_no_harm(
     day = out / str(DAY)
     for name in (f".{INFO.file}.0a1b2c3d.partial", f".{INFO.file}.0a1b2c3d.earlier"):
         (day / name).mkdir()
+        aged(day / name)
 
     def refused(*_: object, **__: object) -> None:
         raise OSError("busy")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from glob import escape
 from itertools import count
 from pathlib import Path
@@ -15,54 +14,34 @@ from typing import Final, TypeVar
 
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.report.info import ReportInfo, safe_name
-from shadowserver_connector.temporary import lock
+from shadowserver_connector.temporary import locked, remove_if_abandoned
+
+_PARTIAL: Final = ".partial"
+_EARLIER: Final = ".earlier"
 
 
 @contextmanager
 def partial_folder(folder: Path) -> Iterator[Path]:
     """Make a hidden folder beside ``folder`` to write into; an error removes it.
 
-    It is locked until the block ends or the process does. Those of ``folder`` that nobody holds
-    any more are removed before. Raises ``OSError`` where it cannot be made.
+    It is locked until the block ends or the process does. Those of ``folder`` that killed
+    processes left are removed before. Raises ``OSError`` where it cannot be made.
     """
-    _remove_left(folder)
+    for left in folder.parent.glob(f".{escape(folder.name)}.*{_PARTIAL}"):
+        remove_if_abandoned(left)
     # Beside it, so that renaming stays on one file system, and hidden from who lists it.
-    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
+    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}{_PARTIAL}")
     partial.mkdir(parents=True)
     try:
-        with _lock_folder(partial):
+        with locked(partial):
             yield partial
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
-def _remove_left(folder: Path) -> None:
-    for partial in folder.parent.glob(f".{escape(folder.name)}.*.partial"):
-        with _lock_folder(partial) as is_ours:
-            if is_ours:
-                shutil.rmtree(partial, ignore_errors=True)
-
-
-@contextmanager
-def _lock_folder(folder: Path) -> Iterator[bool]:
-    """Lock a folder against other processes; give False if one holds it, or none can."""
-    handle = None
-    is_ours = False
-    # Held by its writer, gone in the meantime, or on a file system without locks.
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        is_ours = lock(handle)
-    try:
-        yield is_ours
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
 # A multiple of 3, so that pieces of base64 can be joined.
 _PIECE: Final = 3 * 256 * 1024
-_EARLIER: Final = ".earlier"
 
 Result = TypeVar("Result")
 
@@ -83,20 +62,29 @@ def write_report(
 ) -> Result:
     """Write what ``convert`` emits, and a copy of the file at ``path``, as the report's folder.
 
-    Objects that recur are left out, as they are where OpenCTI has them.
+    Objects that an earlier import brought to OpenCTI are left out, as in an import.
 
     The folder appears whole, in place of an earlier one, or not at all. Returns what ``convert``
     returns; raises what it raises, and ``OSError`` where the directory cannot be written. What a
-    killed process left of the same report is removed.
+    killed process left of the same report is removed, and the folder that it set aside put back.
     """
     folder = report_folder(out, info)
+    _settle_earlier(folder)
     with partial_folder(folder) as partial:
         result = convert(_writing_to(partial, path))
         shutil.copyfile(path, partial / folder.name)
         _put_in_place(partial, folder)
-    for earlier in folder.parent.glob(f".{escape(folder.name)}.*{_EARLIER}"):
-        shutil.rmtree(earlier, ignore_errors=True)
+    _settle_earlier(folder)
     return result
+
+
+def _settle_earlier(folder: Path) -> None:
+    """Remove a folder that was set aside, or put it back if no new one has taken its place."""
+    for earlier in folder.parent.glob(f".{escape(folder.name)}.*{_EARLIER}"):
+        if folder.exists():
+            shutil.rmtree(earlier, ignore_errors=True)
+        else:
+            earlier.rename(folder)
 
 
 def _put_in_place(partial: Path, folder: Path) -> None:
