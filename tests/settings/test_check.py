@@ -52,6 +52,23 @@ def test_secrets_are_masked(load: Load, name: str) -> None:
     assert rows_by_name(rows)[name].value == MASK
 
 
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("http://user:p@hunter2@proxy:3128", "http://********@proxy:3128"),
+        ("user:hunter2@proxy:3128", "********@proxy:3128"),
+        ("user:hunter2@hunter2@proxy", "********@proxy"),
+        ("http://user:hunter2 hunter2@proxy/", "http://********@proxy/"),
+        ("http://proxy:3128/a@b", "http://proxy:3128/a@b"),
+        ("proxy:3128", "proxy:3128"),
+    ],
+)
+def test_no_part_of_a_password_is_shown(load: Load, proxy: str, shown: str) -> None:
+    """A password that contains "@", and one in a URL without a scheme, are masked whole."""
+    rows = rows_by_name(setting_rows(load(environ={"HTTPS_PROXY": proxy})))
+    assert rows["HTTPS_PROXY"].value == shown
+
+
 def test_handed_on_settings_have_rows(load: Load) -> None:
     """Settings that only pycti reads have rows if set, without the passwords of URLs."""
     rows = rows_by_name(

@@ -336,6 +336,14 @@ def test_a_flaw_in_a_file_of_a_secret(load: Load, tmp_path: Path) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "name", ["the CERTs'", "'a' team", "Bob's 'CERT'", "'s-Hertogenbosch", '5" disks', 'the "CERT"']
+)
+def test_a_quote_at_one_end_may_be_meant(load: Load, name: str) -> None:
+    """Only quotes around the whole value, and one that lacks the other, are left by mistake."""
+    assert load(environ={"CONNECTOR_NAME": name}).settings.connector.name == name
+
+
 def test_what_may_stand_in_a_value(load: Load) -> None:
     """Quotes that belong to a value, any password, and certificates of several lines are valid."""
     pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -430,6 +438,13 @@ def test_a_path_that_cannot_be_reached(load: Load, path: str) -> None:
     assert line.startswith("SHADOWSERVER_CA_BUNDLE (environment): ")
     assert "File name too long; give the path of a " in line
     assert line.isprintable()
+
+
+def test_a_path_that_cannot_be_reached_and_that_other_software_has_too(load: Load) -> None:
+    """The line names our own setting, not a variable with the same path that is read later."""
+    path = "a" * 300
+    with pytest.raises(SettingsError, match=r"^SHADOWSERVER_CA_BUNDLE \(environment\): "):
+        load(environ={"SHADOWSERVER_CA_BUNDLE": path, "REQUESTS_CA_BUNDLE": path})
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,15 @@ from shadowserver_connector.settings.value_types import CHUNK_BYTES_BOUNDS
 MASK = "********"
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+_PAIRS = frozenset({*(quote * 2 for quote in _QUOTES), "\u2018\u2019", "\u201c\u201d"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UNEXPANDED = re.compile(r"\$\{[^}]*\}")
 # Invisible, but not white space for Python: editors and web pages leave them in texts.
 _INVISIBLE = "\ufeff\u200b\u2060"
 
-_PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
+# A proxy may be given without a scheme, and a password contain "@".
+_PASSWORD_IN_URL = re.compile(r"(?:\A|(?<=://))[^/?#]*@")
 _SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
 
 
@@ -82,7 +84,9 @@ def flaw_of(text: str) -> str:
 
 
 def flaw_of_foreign(text: str, *, secret: bool) -> str:
-    """Say the same of a value that only pycti reads: a certificate, or a password of any kind."""
+    """Say the same of a value outside the models; of a secret or a certificate, only what makes it
+    unusable.
+    """
     if secret or "-----BEGIN" in text:
         if _SURROGATE.search(text):
             return "it contains bytes that are not UTF-8"
@@ -93,15 +97,16 @@ def flaw_of_foreign(text: str, *, secret: bool) -> str:
 
 
 def _is_quoted(text: str) -> bool:
-    """Tell whether a value begins with a quote, or ends with one that was not opened before."""
-    # `text[0] in _QUOTES` would fail for an empty text.
-    return text.startswith(tuple(_QUOTES)) or (
-        text.endswith(tuple(_QUOTES)) and text.count(text[-1]) % 2 == 1
+    """Tell whether a value is in quotes, or one at its beginning or end lacks the other."""
+    first, last = text[:1], text[-1:]
+    # Not an apostrophe, which a name may begin or end with: the CERTs'.
+    return first + last in _PAIRS or any(
+        end in ('"', "`") and text.count(end) % 2 == 1 for end in (first, last)
     )
 
 
 def without_password(text: str) -> str:
-    """Mask what is before the ``@`` of a URL's host."""
+    """Mask what is before the ``@`` of a URL's host; the URL may lack its scheme."""
     return _PASSWORD_IN_URL.sub(f"{MASK}@", text)
 
 
@@ -222,7 +227,9 @@ def describe_unreachable_path(
     # The error says which path, but not of which setting.
     path = Path(str(error.filename))
     name = next(
-        name for name, value in values.items() if isinstance(value, str) and Path(value) == path
+        name
+        for name, schema in schemas().items()
+        if schema.get("format") == "pem-file" and Path(str(values.get(name))) == path
     )
     return (
         f"{name} ({sources[name]}): {_shown(name, values[name])} cannot be reached: "
