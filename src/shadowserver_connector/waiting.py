@@ -57,7 +57,7 @@ UPLOAD_PATIENCE: Final = 300.0
 """Seconds to wait for OpenCTI to accept an original file; after that the report is sent without it.
 """
 LAST_RUN_PATIENCE: Final = 30.0
-"""Seconds spent on telling OpenCTI that a single run has ended."""
+"""Seconds to wait for OpenCTI to accept that a single run has ended."""
 CONNECT_CLUSTER: Final = 30.0
 """Seconds to wait for a Dask scheduler, at first and when the connection is lost."""
 CONNECT_AGAIN: Final = 5.0
