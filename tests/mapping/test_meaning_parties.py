@@ -13,7 +13,9 @@ import pytest
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.cells.readers import is_empty
-from tests.mapping.conversion import Converted, Stix, convert
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.convert import compile_for
+from tests.mapping.conversion import Converted, Stix, convert, info_of
 from tests.mapping.rows import header_of, row_of
 
 Row = dict[str, str]
@@ -63,6 +65,25 @@ def scores(converted: Converted) -> dict[str, int]:
         for stix in converted.everything()
         if "x_opencti_score" in stix
     }
+
+
+@pytest.mark.parametrize("hostname", ["www.example.com", "host.example.net"])
+def test_name_that_did_something_is_scored_though_it_is_in_reverse_dns_too(
+    tmp_path: Path, hostname: str
+) -> None:
+    """Of two copies of an object, the one with the score stays."""
+    row = {"ip": "192.0.2.1", "hostname": hostname, "http_host": "www.example.com"}
+    assert scores(made(tmp_path, "compromised_website", row))["www.example.com"] == 75
+
+
+def test_name_in_two_cells_is_offered_once_as_an_end() -> None:
+    """Relationships are made of each end once, though two cells of a section name it."""
+    header = ("timestamp", "src_ip", "http_host", "ssl_servername")
+    plan = compile_for(header, info_of("event4_honeypot_http_scan"), Options())
+    row = ["2024-01-31 00:00:00", "192.0.2.1", "www.example.com", "www.example.com"]
+    ends = [section(row).ends for section in plan.sections]
+    assert any(ends)
+    assert all(len(set(each)) == len(each) for each in ends)
 
 
 @pytest.mark.parametrize("address", ["", "not an address"])

@@ -16,7 +16,12 @@ from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.verdicts import RECURRING
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, RowObjects
+from shadowserver_connector.mapping.objects.collector import (
+    NO_OBJECTS,
+    OBJECT_BYTES,
+    RowObjects,
+    scores_higher,
+)
 from shadowserver_connector.mapping.objects.threats_and_labels import RowLabels
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, NoteWriter, Row
@@ -358,5 +363,5 @@ def _update(objects: dict[str, SerialisedObject], part: RowObjects) -> None:
         return
     for stix_id, serialised in part.objects.items():
         known = objects.get(stix_id)
-        if known is None or known.score is None or (serialised.score or 0) > known.score:
+        if known is None or scores_higher(serialised, known):
             objects[stix_id] = serialised

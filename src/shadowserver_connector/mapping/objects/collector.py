@@ -18,7 +18,7 @@ from shadowserver_connector.stix.shared_objects import StixObject
 class RowObjects:
     """The STIX objects that a row or a section of it becomes, and their use in the row.
 
-    Compared by identity. None of its tuples has an id twice.
+    Compared by identity. No tuple of ids has an id twice, and ``ends`` no pair.
     """
 
     __slots__ = (
@@ -69,6 +69,12 @@ OBJECT_BYTES: Final = 400
 """The minimum that an object adds to the size of its part."""
 
 
+def scores_higher(serialised: SerialisedObject, known: SerialisedObject) -> bool:
+    """Tell whether a second copy of an object takes the place of the first: for its score only."""
+    score = serialised.score
+    return score is not None and (known.score is None or score > known.score)
+
+
 class ObjectCollector:
     """Collects the objects of some cells; the builders in this package call it."""
 
@@ -80,12 +86,12 @@ class ObjectCollector:
         self._sources = layout.sources
         self._cells = cells
         self._objects: dict[str, SerialisedObject] = {}
-        # Dicts for their order: a cell may contain many values.
+        # Dicts for their order: a cell may contain many values, and several cells the same one.
         self._observables: dict[str, None] = {}
         self._noted: dict[str, None] = {}
         self._tagged: dict[str, None] = {}
-        self._indicators: list[str] = []
-        self._ends: list[tuple[str, str]] = []
+        self._indicators: dict[str, None] = {}
+        self._ends: dict[tuple[str, str], None] = {}
         self._bad: list[tuple[str, str, int]] = []
         self._scored = False
         self._addresses: tuple[tuple[str, str, str], ...] = ()
@@ -152,9 +158,10 @@ class ObjectCollector:
         noted: bool = False,
         tagged: bool = False,
     ) -> str:
-        """Add an existing object; return its id."""
+        """Add an object that is already serialised; return its id."""
         stix_id = serialised.id
-        if stix_id not in self._objects:
+        known = self._objects.get(stix_id)
+        if known is None or scores_higher(serialised, known):
             self._objects[stix_id] = serialised
             if serialised.score is not None:
                 self._scored = True
@@ -178,10 +185,10 @@ class ObjectCollector:
 
     def offer_end(self, end: str, stix_id: str) -> None:
         """Offer an object as an end of relationships with other parts of the row."""
-        self._ends.append((end, stix_id))
+        self._ends[end, stix_id] = None
 
     def record_indicator(self, stix_id: str) -> None:
-        self._indicators.append(stix_id)
+        self._indicators[stix_id] = None
 
     def set_party_address(self, stix_id: str, value: str) -> None:
         """Record that this is the address of the party."""
