@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.texts.markdown import MASK, MAX_CELL, cell
+from shadowserver_connector.mapping.texts.markdown import MASK, MAX_CELL, cell, masked
 from tests.hostile.corpus import CELLS
 from tests.mapping.gfm import blocks, tables
 
@@ -84,11 +84,6 @@ def plain(text: str) -> str:
     )
 
 
-def without_passwords(text: str) -> str:
-    """Return the text as a Note shows it, with the userinfo of URLs masked."""
-    return re.sub(r"(://[^/\s:@]*:)[^/\s@]+(?=@)", rf"\1{MASK}", text)
-
-
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_cell_stays_a_cell(text: str) -> None:
     """A hostile cell is one cell that shows its text, without link, image, HTML or markup."""
@@ -119,9 +114,7 @@ def test_any_cells_stay_cells(texts: list[str]) -> None:
     """Any text is one cell that shows it."""
     (table,) = tables(table_of(*texts))
     assert table.width == 2
-    assert [plain(row[1]) for row in table.rows[1:]] == [
-        plain(without_passwords(text)) for text in texts
-    ]
+    assert [plain(row[1]) for row in table.rows[1:]] == [plain(masked(text)) for text in texts]
 
 
 @given(st.lists(st.sampled_from(WORDS)).map("".join))
@@ -185,3 +178,24 @@ def test_password_in_a_url_is_masked() -> None:
     assert "s3cret" not in shown
     assert f"https://user:{MASK}@www.example.com/login" in shown
     assert f"ftp://a:{MASK}@example.org" in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://user:p@ss@example.com/x", f"http://user:{MASK}@example.com/x"),
+        ("http://user:p@ss@example.com", f"http://user:{MASK}@example.com"),
+        ("http://user:p@ss@example.com?to=a@b", f"http://user:{MASK}@example.com?to=a@b"),
+        ("http://user:p@ss@example.com#a@b", f"http://user:{MASK}@example.com#a@b"),
+        ("http://a@example.org:p@ss@example.com/", f"http://a@example.org:{MASK}@example.com/"),
+        ("http://user:p?s#s@example.com/", f"http://user:{MASK}@example.com/"),
+        ("http://user:p#s@s@example.com/", f"http://user:{MASK}@example.com/"),
+        ("http://example.com:80/a:b@c", "http://example.com:80/a:b@c"),
+        ("http://user@example.com:80/@", "http://user@example.com:80/@"),
+        ("http://u:a@b/ http://u:c@d@e/", f"http://u:{MASK}@b/ http://u:{MASK}@e/"),
+    ],
+)
+def test_password_reaches_to_the_last_at_sign_before_the_path(url: str, shown: str) -> None:
+    """A password may contain @; nothing of it is shown, and nothing else is masked."""
+    assert masked(url) == shown
+    assert masked(shown) == shown

@@ -26,7 +26,9 @@ _BREAK: Final = " ⏎ "
 _LINE_BREAKS: Final = re.compile("(?:\r\n|[\n\r\x0b\x0c\x85\u2028\u2029])[ \t]*")
 # Surrogates as the regular expression's own escapes: a string with real ones cannot be compiled.
 _UNSEEN: Final = re.compile(rf"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff{JOINERS}{INVISIBLE}]")
-_PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
+# A password ends at the last @ before path, query and fragment. One with ? or # makes no valid URL,
+# but people write it.
+_PASSWORD: Final = re.compile(r"(://[^/?#\s:]*:)[^/?#\s]+(?=@)|(://[^/\s:@]*:)[^/\s]+(?=@)")
 _BACKTICKS: Final = re.compile("`+")
 
 
@@ -72,7 +74,7 @@ def _on_one_line(text: str) -> str:
 
 def masked(text: str) -> str:
     """Return a text with the passwords in its URLs masked; to be done before a text is cut."""
-    return _PASSWORD.sub(rf"\1{MASK}", text)
+    return _PASSWORD.sub(rf"\1\2{MASK}", text)
 
 
 def _quoted(text: str) -> str:
