@@ -181,6 +181,43 @@ def test_hash_is_left_out_only_if_an_object_has_it(
     assert {name: said[name] for name in said if name.startswith("File ")} == shown
 
 
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("http://user:secret@example.com/x", f"`http://user:{MASK}@example.com/x`"),
+        ("Microsoft IIS 10.0: Error Page", "Microsoft IIS 10.0: Error Page"),
+        ("AB:CD", "AB:CD"),
+        (" " + "AB:" * 15 + "AB", "ab" * 16),
+    ],
+)
+def test_only_a_hash_is_shown_as_opencti_shows_hashes(cell: str, shown: str) -> None:
+    """What else stands in a column of hashes is shown as it is, with passwords masked."""
+    column = Column("md5", "file.md5", "", "", "MD5", 0)
+    (as_note,) = note_columns([column], CacheBudget(), CODES)
+    assert as_note.shown(cell) == shown
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("2024-01-31 12:34:56", "2024-01-31 12:34:56 UTC"),
+        ("2024-01-31T12:34:56.123", "2024-01-31T12:34:56.123 UTC"),
+        ("2024-01-31", "2024-01-31"),
+        ("2024-01-31T12:34:56Z", "2024-01-31T12:34:56Z"),
+        ("2024-01-31T12:34:56+05:00", "2024-01-31T12:34:56+05:00"),
+        ("2024-01-31T12:34:56-05:00", "2024-01-31T12:34:56-05:00"),
+        ("2024-01-31 12:34-0500", "2024-01-31 12:34-0500"),
+        ("Jan 31 12:34:56 2024", "Jan 31 12:34:56 2024 UTC"),
+        ("Jan 31 12:34:56 2024 GMT", "Jan 31 12:34:56 2024 GMT"),
+    ],
+)
+def test_time_without_a_zone_is_shown_with_one(cell: str, shown: str) -> None:
+    """Shadowserver's times are in UTC without saying so; a time with its zone stays as it is."""
+    column = Column("timestamp", "time", "", "", "Time", 0)
+    (as_note,) = note_columns([column], CacheBudget(), CODES)
+    assert as_note.shown(cell) == shown
+
+
 @pytest.mark.parametrize("notes", ["finding", "host"])
 def test_abstract_has_no_less_than_sign(tmp_path: Path, notes: str) -> None:
     """An abstract has no `<`, which the worker would change together with the Note's id."""

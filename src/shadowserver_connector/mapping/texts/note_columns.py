@@ -1,6 +1,6 @@
 """The columns of a report as Notes show them: order, names and wording.
 
-Cells recur, so their JSON is cached: nothing is encoded again for each row.
+Cells recur, so the JSON of all but long ones is cached.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from shadowserver_connector.catalogue.columns import UNSPECIFIC_ROLES, Column
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_time
-from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS, is_hash
+from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS, is_hash, parse_hash
 from shadowserver_connector.mapping.cells.readers import TIME_ROLES, is_empty
 from shadowserver_connector.mapping.texts import markdown
 
@@ -36,7 +36,8 @@ _NAMES: Final = dict(ALGORITHMS)
 
 _CLOCKED: Final = TIME_ROLES | {"x509.not_before", "x509.not_after"}
 _NAMING: Final = frozenset(["malware", "activity"])
-_ZONES: Final = ("Z", "UTC", "GMT", "+")
+_DAY: Final = len("2024-01-31")
+_ZONES: Final = ("Z", "UTC", "GMT", "+", "-")
 
 
 class Hashes(NamedTuple):
@@ -90,7 +91,7 @@ class NoteColumn:
         return False
 
     def line(self, cell: str) -> str:
-        """Return a line that is not among ``lines``, and keep it there."""
+        """Return a line that is not among ``lines``; it is kept there, unless the cell is long."""
         said = self._render(cell)
         line = in_json(f"| {self.heading} | {said}") if said else ""
         # A long cell seldom comes again, and takes the room of many.
@@ -161,7 +162,7 @@ def _renderer(column: Column, cell_words: CellWords) -> Render:
     if role in _CLOCKED:
         return _utc
     if kind in _SHOWN_HASHES and algorithm in _SHOWN_HASHES[kind]:
-        return _hash(role)
+        return _hash(role, _NAMES[algorithm])
     if role in _NAMING:
         return _named(role, cell_words.malware_names)
     return plain
@@ -187,13 +188,16 @@ def _worded(words: Mapping[str, str], plain: Render) -> Render:
     return render
 
 
-def _hash(role: str) -> Render:
-    """Return what shows a hash as OpenCTI does."""
+def _hash(role: str, algorithm: str) -> Render:
+    """Return what shows a hash as OpenCTI does, and what is not one as it is in the file."""
 
     def render(cell: str) -> str:
         if is_empty(role, cell):
             return ""
-        return markdown.cell(cell.replace(":", "").replace(" ", "").lower())
+        try:
+            return parse_hash(algorithm, cell.strip())
+        except ValueError:
+            return markdown.cell(cell)
 
     return render
 
@@ -218,7 +222,7 @@ def _utc(cell: str) -> str:
     except ValueError:
         return markdown.cell(cell)
     # A day alone has no time of day, and some times have their zone.
-    if len(text) <= len("2024-01-31") or any(zone in text for zone in _ZONES):
+    if len(text) <= _DAY or any(zone in text[_DAY:] for zone in _ZONES):
         return markdown.cell(cell)
     return f"{text} UTC"
 
