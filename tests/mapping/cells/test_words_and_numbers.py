@@ -7,6 +7,8 @@ from unicodedata import category
 
 import pycountry
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.mapping.cells.addresses import MAX_ASN, parse_asn, parse_mac, parse_port
@@ -17,6 +19,8 @@ from shadowserver_connector.mapping.cells.host_names_and_urls import (
     protocol_stack,
 )
 from shadowserver_connector.mapping.cells.text_and_tags import (
+    INVISIBLE,
+    JOINERS,
     MAX_LABEL_LENGTH,
     MAX_LABELS,
     MAX_NAME,
@@ -27,12 +31,14 @@ from shadowserver_connector.mapping.cells.text_and_tags import (
     is_null_number,
     parse_boolean,
     parse_count,
+    parse_cves_in_tags,
     parse_label,
     parse_severity,
     parse_term,
     parse_user_agent,
     parse_version,
     split_tags,
+    tags_left_out,
 )
 from shadowserver_connector.stix.reported_objects import MAX_NUMBER_OBSERVED
 from tests.mapping.cells.platform import MAC
@@ -114,6 +120,50 @@ def test_cves_are_found_in_either_case_each_once() -> None:
     )
     assert find_cves(cell) == ("CVE-2024-12345", "CVE-2023-0001")
     assert find_cves("no") == ()
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        *("CVE_2021_44228", "cve 2021 44228", "Cve-2021_44228", "CVE  2021-44228"),
+        *("CVE-2021\u200b-44228", "c\u00adve-2021-44228", "cve\n2021\t44228"),
+    ],
+)
+def test_cve_in_a_tag_is_found_in_each_spelling_that_is_no_label(tag: str) -> None:
+    """What is no label because it is a CVE id is found as one."""
+    assert split_tags(f"vpn;{tag}") == ("vpn",)
+    assert find_cves(f"vpn;{tag}") == parse_cves_in_tags(f"vpn;{tag}") == ("CVE-2021-44228",)
+
+
+@given(
+    st.lists(st.sampled_from([*"cCve12-_ ;,x\t\u200b\u200c\u0130\u212a", "2021", "4422", "cve"]))
+)
+def test_nothing_in_a_tag_is_neither_label_nor_cve(parts: list[str]) -> None:
+    """A tag that is no label without it is a CVE id that is found."""
+    text = "".join(parts)
+    for tag in re.split("[;,]", text):
+        try:
+            label = parse_label(tag)
+        except ValueError:
+            continue
+        assert split_tags(tag) == (() if (label.upper(),) == find_cves(tag) else (label,))
+
+
+@pytest.mark.parametrize(
+    ("tags", "left_out"),
+    [
+        ([], 0),
+        (["t50", "t51"], 2),
+        ([f"cve-2021-{n}" for n in range(1000, 1010)], 0),
+        (["-", "none", "Unknown", "n/a", "", " "], 0),
+        (["T1", "t1 ", "t\u200b1", "t 1", "t_1", "T-1"], 1),
+        (["x" * (MAX_LABEL_LENGTH + 1)], 0),
+    ],
+)
+def test_only_labels_count_as_left_out(tags: list[str], left_out: int) -> None:
+    """A tag beyond the maximum is counted once, and only if it would be another label."""
+    first = [f"t{n}" for n in range(MAX_LABELS)]
+    assert tags_left_out(";".join([*first, *tags])) == left_out
 
 
 def test_techniques_are_found_in_either_case_each_once() -> None:
@@ -254,6 +304,28 @@ SEEN_SIGNS = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 """Format characters that are seen: signs around Arabic, Syriac and Kaithi numbers."""
 
 
+IGNORABLE = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef"
+)
+"""Default_Ignorable_Code_Point among marks and letters."""
+
+
+def test_only_what_is_not_seen_is_invisible() -> None:
+    """Format characters and ignorable ones are; a sign for a byte that could not be read is not."""
+    invisible, ignorable = re.compile(f"[{INVISIBLE}]"), re.compile(f"[{IGNORABLE}]")
+    seen = re.compile(f"[{SEEN_SIGNS}{JOINERS}]")
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        is_format = category(character) == "Cf" and not seen.match(character)
+        if is_format or ignorable.match(character):
+            assert invisible.match(character), hex(code)
+        elif category(character) != "Cn":  # may be assigned in a later version of Unicode
+            assert not invisible.match(character), hex(code)
+    assert parse_term("B\ufffdx") != parse_term("Bx")
+    assert not any(map(invisible.match, "\ufffe\uffff"))
+
+
 @pytest.mark.parametrize("parse", [parse_term, parse_user_agent, parse_version, parse_label])
 def test_names_hold_no_character_that_acts_unseen(parse: Callable[[str], str]) -> None:
     """Invisible characters, which can make `invoicexcod.exe` read otherwise, are removed."""
@@ -279,6 +351,25 @@ def test_a_version_may_have_one_character() -> None:
     assert parse_version("2") == "2"
     with pytest.raises(ValueError, match="less than 1"):
         parse_version("\x00")
+
+
+@pytest.mark.parametrize(
+    ("cell", "version"),
+    [
+        ("2.7.3, rbaa91f7c6bc", "2.7.3"),
+        ("1.2-12-gbaa91f7", "1.2"),
+        ("12.1 build 3a00000", "12.1"),
+        ("1.4 (e2024013)", "1.4"),
+        ("2.7 20240131", "2.7 20240131"),
+        ("2.7 b20240131", "2.7 b20240131"),
+        ("7.4.1 (f20230101)", "7.4.1 (f20230101)"),
+        ("1.0 b2024013155", "1.0"),
+        ("2.7 release", "2.7 release"),
+    ],
+)
+def test_commit_is_no_part_of_a_version_but_the_day_of_a_build_is(cell: str, version: str) -> None:
+    """A commit after a version is left out, but no day, with or without a letter before it."""
+    assert parse_version(cell) == version
 
 
 def test_a_cpe_is_one_of_version_2_3() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
@@ -13,11 +14,12 @@ JOINERS: Final = "\u200c\u200d"
 
 INVISIBLE: Final = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U00013430-\U0001345f"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 """Ranges for a class of a regular expression: Unicode's Default_Ignorable_Code_Point and format
-characters (Cf), but for the joiners, and for the signs among them that are seen."""
+characters (Cf), except the joiners and the signs before numbers (Prepended_Concatenation_Mark),
+which are seen."""
 
 # Surrogates as the regular expression's own escapes: a string with real ones cannot be compiled.
 _NOTHING: Final = re.compile(f"[{INVISIBLE}" r"\ud800-\udfff]")
@@ -77,9 +79,10 @@ _BUILD: Final = re.compile(
     r"|(?:-[0-9]+)?[-+]g[0-9a-f]{7,64})",
     re.IGNORECASE,
 )
-# Digits alone may be a date (`2.7 20240131`), and letters alone a word.
+# Digits alone, or with a letter before them, may be a date (`2.7 b20240131`), and letters alone a
+# word.
 _COMMIT_HAS: Final = re.compile(
-    r"[0-9a-f]*(?:[0-9][a-f]|[a-f][0-9])[0-9a-f]*[)\]]?\Z", re.IGNORECASE
+    r"(?![a-f]?20[0-9]{6}\b)[0-9a-f]*(?:[0-9][a-f]|[a-f][0-9])[0-9a-f]*[)\]]?\Z", re.IGNORECASE
 )
 
 
@@ -139,7 +142,7 @@ MAX_LABELS: Final = 50
 
 _SEPARATORS: Final = re.compile(r"[;,]")
 _LONGEST: Final = 4_096
-"""Of a cell, characters that are not seen included."""
+"""Of one tag as it is in the file, characters that are not seen included."""
 
 _BETWEEN_WORDS: Final = re.compile(r"[ _]+")
 # As in the schema of CVE records: four to nineteen digits, the first year 1999.
@@ -155,17 +158,21 @@ def split_tags(text: str) -> tuple[str, ...]:
     a label: it becomes a Vulnerability.
     """
     labels: dict[str, None] = {}
+    for label in _labels_in(text):
+        labels[label] = None
+        if len(labels) == MAX_LABELS:
+            break
+    return tuple(labels)
+
+
+def _labels_in(text: str) -> Iterator[str]:
     for part in _SEPARATORS.split(text):
         try:
             label = parse_label(part)
         except ValueError:
             continue
-        if _CVE.fullmatch(label):
-            continue
-        labels[label] = None
-        if len(labels) == MAX_LABELS:
-            break
-    return tuple(labels)
+        if not _CVE.fullmatch(label):
+            yield label
 
 
 def tags_left_out(text: str) -> int:
@@ -173,8 +180,7 @@ def tags_left_out(text: str) -> int:
     # Nearly every cell has fewer, and need not be split a second time.
     if text.count(";") + text.count(",") < MAX_LABELS:
         return 0
-    tags = {part.strip().lower() for part in _SEPARATORS.split(text)}
-    return max(0, len(tags - {""}) - MAX_LABELS)
+    return max(0, len(set(_labels_in(text))) - MAX_LABELS)
 
 
 def parse_label(text: str) -> str:
@@ -186,12 +192,16 @@ def parse_label(text: str) -> str:
     if len(text) > _LONGEST:
         raise ValueError(f"a label of more than {MAX_LABEL_LENGTH} characters")
     # Lower-casing comes first: it can introduce characters of its own.
-    label = _BETWEEN_WORDS.sub("-", one_line(text.lower()))
+    label = _hyphenated(text.lower())
     if is_null(label):
         raise ValueError("an empty label")
     if len(label) > MAX_LABEL_LENGTH:
         raise ValueError(f"a label of more than {MAX_LABEL_LENGTH} characters")
     return label
+
+
+def _hyphenated(text: str) -> str:
+    return _BETWEEN_WORDS.sub("-", one_line(text))
 
 
 RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
@@ -206,8 +216,15 @@ def parse_severity(text: str) -> str:
 
 
 def find_cves(text: str) -> tuple[str, ...]:
-    """Return the CVE ids in a text, in upper case, each once, in their order."""
-    return tuple(dict.fromkeys(found.upper() for found in _CVE.findall(text)))
+    """Return the CVE ids in a text, in upper case, each once, in their order.
+
+    They are also found with spaces or underscores for hyphens, as `split_tags` takes them.
+    """
+    lowered = text.lower()
+    # Most texts have none, and need not be cleaned.
+    if "cve" not in lowered and lowered.isascii():
+        return ()
+    return tuple(dict.fromkeys(found.upper() for found in _CVE.findall(_hyphenated(lowered))))
 
 
 # Not a part of something longer, such as `cve-t1234`, `T12345` or the version `T1234.5`.
@@ -237,12 +254,12 @@ class TooManyError(ValueError):
 
 def parse_cves(text: str) -> tuple[str, ...]:
     """Return the CVE ids in a cell; raise ``TooManyError`` for more than ``MAX_IDS``."""
-    return first_of("CVE ids", find_cves(text))
+    return all_within_limit("CVE ids", find_cves(text))
 
 
 def parse_attack_ids(text: str) -> tuple[str, ...]:
     """Return the ATT&CK ids in a cell; raise ``TooManyError`` for more than ``MAX_IDS``."""
-    return first_of("ATT&CK ids", find_attack_ids(text))
+    return all_within_limit("ATT&CK ids", find_attack_ids(text))
 
 
 def parse_cves_in_tags(text: str) -> tuple[str, ...]:
@@ -257,8 +274,8 @@ def parse_cves_in_tags(text: str) -> tuple[str, ...]:
     return cves
 
 
-def first_of(what: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the values; raise ``TooManyError`` with the first where there are too many."""
+def all_within_limit(what: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the values; raise ``TooManyError`` with the first of them if there are too many."""
     if len(values) > MAX_IDS:
         raise TooManyError(what, values[:MAX_IDS], len(values) - MAX_IDS)
     return values
