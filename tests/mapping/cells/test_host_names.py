@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.mapping.cells.host_names_and_urls import (
+    MAX_CELL_HOSTS,
     parse_email,
     parse_host,
     parse_hosts,
     parse_name,
 )
+from shadowserver_connector.mapping.cells.text_and_tags import LeftOutError
 from shadowserver_connector.stix import observables
 from tests.mapping.cells.platform import DOMAIN, EMAIL, HOSTNAME
 from tests.stix.examples import ORIGIN
@@ -48,6 +50,7 @@ def test_a_fully_qualified_name_is_a_domain_name(cell: str, value: str) -> None:
         ("gw.corp.internal", "gw.corp.internal"),
         ("r3---sn.example.com", "r3---sn.example.com"),
         ("xn--zzzz.example.com", "xn--zzzz.example.com"),
+        ("a_b.ab--cd.example.com", "a_b.ab--cd.example.com"),
     ],
 )
 def test_any_other_host_name_is_a_hostname(cell: str, value: str) -> None:
@@ -72,7 +75,11 @@ def test_what_names_no_host_is_refused(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["my_host.example.com", "_ldap._tcp.dc._msdcs.example.org", "_dmarc.example.com"]
+    "name",
+    [
+        *("my_host.example.com", "_ldap._tcp.dc._msdcs.example.org", "_dmarc.example.com"),
+        *("_dmarc.mail--host.example.com", "shop--x.a_b.example.com", "_x.xn--bcher-kva.example"),
+    ],
 )
 def test_a_name_with_underscores_is_a_domain_name(name: str) -> None:
     """A name with underscores is a Domain-Name, as OpenCTI relates no malware to a Hostname."""
@@ -80,7 +87,11 @@ def test_a_name_with_underscores_is_a_domain_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["my_host.example.com", "r3---sn.example.com", "xn--zzzz.example.com", "bücher.example"]
+    "cell",
+    [
+        *("my_host.example.com", "r3---sn.example.com", "xn--zzzz.example.com", "bücher.example"),
+        *("_dmarc.mail--host.example.com", "a.static--host.example.com"),
+    ],
 )
 def test_the_validator_accepts_every_name(cell: str) -> None:
     """Every Domain-Name conforms to RFC 5890, as STIX requires."""
@@ -146,13 +157,54 @@ def test_a_cell_may_have_several_hosts(cell: str, values: list[str]) -> None:
         ("www.example.com (down)", "not a host"),
         ("/jquery.js", "not a host"),
         (",", "not a host"),
-        ("www.example.com,wpad", "without a domain"),
+        ("wpad,default", "without a domain"),
+        ("Sorry, see index.example for help", "without a domain"),
     ],
 )
 def test_a_list_with_something_else_is_refused(cell: str, why: str) -> None:
-    """A list of hosts with other words is refused, as these may look like hosts."""
-    with pytest.raises(ValueError, match=why):
+    """Words that are not all hosts are refused, as those of a sentence may look like hosts."""
+    with pytest.raises(ValueError, match=why) as refusal:
         parse_hosts(cell)
+    assert not isinstance(refusal.value, LeftOutError)
+
+
+@pytest.mark.parametrize(
+    ("cell", "values", "left_out"),
+    [
+        ("www.example.com,wpad", ["www.example.com"], 1),
+        ("c2.example.net,/a.js,wpad", ["c2.example.net"], 1),
+        ("localhost; c2.example.net | 192.0.2.1|LOCALHOST", ["c2.example.net", "192.0.2.1"], 1),
+        (",".join(["c2.example.net", *(f"w{n}" for n in range(30))]), ["c2.example.net"], 30),
+    ],
+)
+def test_something_else_in_a_list_costs_no_host(
+    cell: str, values: list[str], left_out: int
+) -> None:
+    """In a list with separators, what is no host is left out and counted."""
+    with pytest.raises(LeftOutError, match="no hosts") as refusal:
+        parse_hosts(cell)
+    assert [host.value for host in refusal.value.values] == values
+    assert refusal.value.left_out == left_out
+
+
+@pytest.mark.parametrize(
+    ("more", "left_out"),
+    [
+        ([], 0),
+        (["H0.EXAMPLE.COM"], 0),
+        (["h20.example.com", "H20.example.com", "h21.example.com"], 2),
+        (["wpad"], 1),
+    ],
+)
+def test_hosts_beyond_the_maximum_are_counted_once(more: list[str], left_out: int) -> None:
+    """A host is left out once, whatever case it is written in, and a repetition is not."""
+    first = [f"h{n}.example.com" for n in range(MAX_CELL_HOSTS)]
+    try:
+        found, counted = parse_hosts(",".join([*first, *more])), 0
+    except LeftOutError as error:
+        found, counted = error.values, error.left_out
+    assert [host.value for host in found] == first
+    assert counted == left_out
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,11 @@ def test_what_is_no_absolute_url_is_refused(cell: str) -> None:
         ("HTTP://other.example/x", 80, "http://other.example/x"),
         ("other.example", 80, "http://other.example/"),
         ("192.0.2.1:81/x", 80, "http://192.0.2.1:81/x"),
+        ("other.example?a=b", 80, "http://other.example/?a=b"),
+        ("other.example:81?a=b/c", 80, "http://other.example:81/?a=b/c"),
+        ("other.example#f", 80, "http://other.example/#f"),
+        ("other.example/?a.php", 80, "http://other.example/?a.php"),
+        ("example.do/x", 80, "http://example.do/x"),
     ],
 )
 def test_a_url_is_put_together_from_its_parts(target: str, port: int | None, url: str) -> None:
@@ -102,7 +107,12 @@ def test_an_ipv6_host_stands_in_brackets() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["OPTIONS * HTTP/1.1", "a.php", "word", "word/path", "", "CONNECT a.example:443"]
+    "target",
+    [
+        *("OPTIONS * HTTP/1.1", "a.php", "word", "word/path", "", "CONNECT a.example:443"),
+        *("index.php?id=5", "index.php?x=1.2", "index.php/admin", "login.cgi?x=a/b", "a.html#b"),
+        *("shell.jspx", "login.do?x=1", "INDEX.PHP?x", "word?a.example/b", "word#a.example"),
+    ],
 )
 def test_parts_that_make_no_url_are_refused(target: str) -> None:
     """A target that is neither a path nor a request line gives no URL."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import idna
 
 from shadowserver_connector.mapping.cells.addresses import Address, parse_ip
-from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
+from shadowserver_connector.mapping.cells.text_and_tags import LeftOutError
 
 # OpenCTI's rule for a Domain-Name. STIX 2.1, section 6.4, asks for RFC 1034, where no label has
 # an underscore; names of services have (`_ldap._tcp.example.org`), and so have those of malware.
@@ -27,8 +27,9 @@ _NOBODY: Final = frozenset({"localhost", "localhost.localdomain", "localhost6"})
 _MAX_LENGTH: Final = 253
 # Of a name that is not written in ASCII: more than any has, and few enough to be encoded.
 _MAX_TEXT: Final = 1_000
-# Reserved for private networks (RFC 6762 and 8375, `internal` by ICANN), or never delegated because
-# so many use them there (RFC 6762, appendix G): the same name is another host elsewhere.
+# Reserved (RFC 6761, 6762 and 8375, `internal` by ICANN), or not delegated because so many use them
+# in private networks (RFC 6762, appendix G, and `localdomain`): the same name is another host
+# elsewhere.
 PRIVATE: Final = (
     *(".local", ".internal", ".home.arpa", ".localdomain", ".localhost", ".invalid"),
     *(".lan", ".home", ".corp", ".intranet", ".private"),
@@ -69,7 +70,9 @@ def _is_idna(name: str) -> bool:
     if "--" not in name:
         return True
     try:
-        idna.encode(name)
+        for label in name.split("."):
+            if label[2:4] == "--":
+                idna.encode(label)
     except UnicodeError:
         return False
     return True
@@ -96,14 +99,17 @@ _BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?")
 _WITH_PORT: Final = re.compile(r"([^:]+):\d{1,5}")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\\@\s]+)(?:[/?#]\S*)?")
 _BETWEEN: Final = re.compile(r"[,;|\s]+")
+_WORDS: Final = re.compile(r"[^,;|\s]\s+[^,;|\s]")
 
 
 def parse_hosts(text: str) -> tuple[DnsName | Address, ...]:
     """Return the hosts in a cell, which usually has one, each once.
 
     Several are separated by commas, semicolons, bars or spaces. Malware configurations have a path
-    after each of their controllers, ``c2.example.net,/jquery.js``. Raises ``TooManyError`` for more
-    than ``MAX_CELL_HOSTS``.
+    after each of their controllers, ``c2.example.net,/jquery.js``.
+
+    Raises ``LeftOutError`` for more than ``MAX_CELL_HOSTS``, and if something else is among them.
+    Between blanks alone it must be all hosts: words of a sentence may look like some.
     """
     try:
         # As a whole first: the path of a URL may contain what separates hosts.
@@ -112,20 +118,35 @@ def parse_hosts(text: str) -> tuple[DnsName | Address, ...]:
         parts = [part for part in _BETWEEN.split(text) if part and not part.startswith("/")]
         if not parts or parts == [text]:
             raise  # nothing was separated, so the reason above is the right one
-    different = dict.fromkeys(parts)
+    different: dict[str, str] = {}
+    for part in parts:
+        different.setdefault(part.lower(), part)
     hosts: dict[DnsName | Address, None] = {}
-    for at, part in enumerate(different):
-        if len(hosts) == MAX_CELL_HOSTS:
-            raise TooManyError("hosts", tuple(hosts), len(different) - at)
-        hosts[parse_host(part)] = None
+    good = 0
+    wrong: list[str] = []
+    for part in different.values():
+        if MAX_CELL_HOSTS in (len(hosts), len(wrong)):
+            break
+        try:
+            hosts[parse_host(part)] = None
+            good += 1
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong and (not hosts or _WORDS.search(text)):
+        raise ValueError(wrong[0])
+    left_out = len(different) - good
+    if len(hosts) == MAX_CELL_HOSTS and left_out > len(wrong):
+        raise LeftOutError("hosts beyond the maximum for one cell", tuple(hosts), left_out)
+    if wrong:
+        raise LeftOutError("values that are no hosts, in a cell with hosts", tuple(hosts), left_out)
     return tuple(hosts)
 
 
 def parse_host(text: str) -> DnsName | Address:
     """Return the host of an HTTP ``Host`` header or a host cell, without a port.
 
-    Web sites are also given as URLs; the result is their host. Defanged values, ``example[.]com``
-    or ``hxxp://example.com``, are read like any other.
+    Web sites are also given as URLs, which must have no credentials; the result is their host.
+    Defanged values, ``example[.]com`` or ``hxxp://example.com``, are read like any other.
     """
     text = text.replace("[.]", ".").replace("[:]//", "://")
     if "://" in text:
@@ -279,10 +300,13 @@ _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{1,15}")
 _UNWANTED: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]")
 _REQUEST_LINE: Final = re.compile(r"[A-Z]{3,10} +(?P<target>\S+)(?: +HTTP/[0-9.]+)?")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-# Requested files, whose endings look like the last label of a host name.
+# Requested files, whose endings look like the last label of a host name. `.do` can be one: that of
+# the Dominican Republic.
 _FILE_NAME: Final = re.compile(
-    r"(?i)\.(?:aspx?|bin|cgi|css|dat|dll|exe|gif|html?|ico|jpe?g|js|json|jsp|php[0-9]?|png|txt|xml)\Z"
+    r"(?i)[^/?#]*\.(?:(?:aspx?|bin|cgi|css|dat|dll|exe|gif|html?|ico|jpe?g|js|json|jspx?|php[0-9]?"
+    r"|png|txt|xml)(?![^/?#])|do(?=\?))"
 )
+_PATH: Final = re.compile(r"[/?#]")
 # What a URL cannot hold as it is (RFC 3986, as STIX 2.1 demands): an attacker's `{`, `|`, `<`.
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._~:/?@!$&'()*+,;=%-]|%(?![0-9A-Fa-f]{2})")
 # How people defang URLs, so that nobody follows them by mistake.
@@ -344,8 +368,10 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
     if _ABSOLUTE.match(target):
         return parse_url(target)
     if with_host:
-        # A request for a host alone has the path `/` (RFC 9112, section 3.2.1).
-        return parse_url(f"{scheme}://{target}{'' if '/' in target else '/'}")
+        place = _place_in(target)
+        tail = target[len(place) :]
+        # A request without a path has the path `/` (RFC 9112, section 3.2.1).
+        return parse_url(f"{scheme}://{place}{'' if tail.startswith('/') else '/'}{tail}")
     if not target.startswith("/"):
         raise ValueError("neither a path nor a request line")
     bracketed = f"[{host}]" if ":" in host else host
@@ -370,9 +396,13 @@ def _requested_target(target: str) -> tuple[str, bool]:
 
 
 def _starts_with_host(text: str) -> bool:
-    """Tell whether a text is a host, possibly with a path, and neither a word nor a file's name."""
-    place, slash, _ = text.partition("/")
-    return "." in place and (bool(slash) or _FILE_NAME.search(place) is None)
+    """Tell whether a text begins with a host, and not with a word or the name of a file."""
+    return "." in _place_in(text) and _FILE_NAME.match(text) is None
+
+
+def _place_in(text: str) -> str:
+    """Return what is before the path and the query of a URL without a scheme."""
+    return _PATH.split(text, maxsplit=1)[0]
 
 
 def _place(place: str) -> str:

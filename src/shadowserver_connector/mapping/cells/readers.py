@@ -39,7 +39,7 @@ from shadowserver_connector.mapping.cells.host_names_and_urls import (
     parse_url,
 )
 from shadowserver_connector.mapping.cells.text_and_tags import (
-    TooManyError,
+    LeftOutError,
     is_null,
     is_null_number,
     parse_attack_ids,
@@ -191,7 +191,7 @@ class ColumnReader:
             return _EMPTY
         try:
             return Reading(self._parse(cell.strip()), "")
-        except TooManyError as more:  # a name has one type in a compiled function
+        except LeftOutError as more:  # a name has one type in a compiled function
             return Reading(more.values, str(more), more.left_out)
         except ValueError as error:
             return Reading(None, str(error))

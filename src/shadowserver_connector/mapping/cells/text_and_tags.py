@@ -242,40 +242,42 @@ MAX_IDS: Final = 50
 """Maximum number of CVE or ATT&CK ids from one cell; a report names a dozen at most."""
 
 
-class TooManyError(ValueError):
-    """A cell has more values than are used from one; it carries the first of them."""
+class LeftOutError(ValueError):
+    """Not all values of a cell are used; it carries those that are."""
 
     def __init__(self, what: str, values: tuple[Any, ...], left_out: int) -> None:
         # Without the number: anomalies are counted by their text.
-        super().__init__(f"{what} beyond the maximum for one cell, left out")
+        super().__init__(f"{what}, left out")
         self.values = values
         self.left_out = left_out
 
 
 def parse_cves(text: str) -> tuple[str, ...]:
-    """Return the CVE ids in a cell; raise ``TooManyError`` for more than ``MAX_IDS``."""
+    """Return the CVE ids in a cell; raise ``LeftOutError`` for more than ``MAX_IDS``."""
     return all_within_limit("CVE ids", find_cves(text))
 
 
 def parse_attack_ids(text: str) -> tuple[str, ...]:
-    """Return the ATT&CK ids in a cell; raise ``TooManyError`` for more than ``MAX_IDS``."""
+    """Return the ATT&CK ids in a cell; raise ``LeftOutError`` for more than ``MAX_IDS``."""
     return all_within_limit("ATT&CK ids", find_attack_ids(text))
 
 
 def parse_cves_in_tags(text: str) -> tuple[str, ...]:
     """Return the CVE ids in a cell of tags.
 
-    Raises ``TooManyError`` where there are too many of them, or more tags than become labels.
+    Raises ``LeftOutError`` where there are too many of them, or more tags than become labels.
     """
     # The labels are not read here but for the whole row, by `LabelCache`.
     cves = parse_cves(text)
     if left_out := tags_left_out(text):
-        raise TooManyError("tags", cves, left_out)
+        raise LeftOutError("tags beyond the maximum for one cell", cves, left_out)
     return cves
 
 
 def all_within_limit(what: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the values; raise ``TooManyError`` with the first of them if there are too many."""
+    """Return the values; raise ``LeftOutError`` with the first of them if there are too many."""
     if len(values) > MAX_IDS:
-        raise TooManyError(what, values[:MAX_IDS], len(values) - MAX_IDS)
+        raise LeftOutError(
+            f"{what} beyond the maximum for one cell", values[:MAX_IDS], len(values) - MAX_IDS
+        )
     return values

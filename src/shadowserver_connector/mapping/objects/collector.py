@@ -8,7 +8,7 @@ from typing import Any, Final
 from shadowserver_connector.bundle.finding_objects import SerialisedObject, serialise
 from shadowserver_connector.mapping.cells.dates import days_after
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader, is_empty
-from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
+from shadowserver_connector.mapping.cells.text_and_tags import LeftOutError
 from shadowserver_connector.mapping.objects.context import ConversionContext, SectionLayout
 from shadowserver_connector.stix import shared_objects
 from shadowserver_connector.stix.ids import type_of
@@ -113,7 +113,7 @@ class ObjectCollector:
             self._bad.append((reader.name, reading.bad, reading.times))
         return reading.value
 
-    def leave_out(self, role: str, error: TooManyError) -> None:
+    def leave_out(self, role: str, error: LeftOutError) -> None:
         """Record what is left out of the first cell of the role."""
         _, reader = self._sources[role][0]
         self._bad.append((reader.name, str(error), error.left_out))

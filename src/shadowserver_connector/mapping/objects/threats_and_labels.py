@@ -8,7 +8,7 @@ from typing import Final
 from shadowserver_connector.bundle.finding_objects import Labels
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.cells.text_and_tags import (
-    TooManyError,
+    LeftOutError,
     find_cves,
     parse_attack_ids,
     parse_label,
@@ -89,7 +89,7 @@ def build_attack_patterns(collector: ObjectCollector) -> None:
     techniques = [technique for found in collector.values("attack_id") for technique in found]
     try:
         techniques += parse_attack_ids(collector.text("cve"))
-    except TooManyError as error:
+    except LeftOutError as error:
         techniques += error.values
         collector.leave_out("cve", error)
     for technique in techniques:

@@ -12,7 +12,7 @@ from shadowserver_connector.catalogue.columns import ADDRESS_ROLES, Column
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, Parser, is_empty
-from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
+from shadowserver_connector.mapping.cells.text_and_tags import LeftOutError
 from shadowserver_connector.mapping.objects.certificates_software_urls import SERVICE, TARGET
 from shadowserver_connector.mapping.objects.context import (
     ConversionContext,
@@ -216,8 +216,8 @@ def explain_columns(
             if parse is not None:
                 try:
                     parse(cell.strip())
-                except TooManyError:
-                    # Good but for the number of its values.
+                except LeftOutError:
+                    # Its other values are used.
                     continue
                 except ValueError as error:
                     wrong[at] = str(error)
