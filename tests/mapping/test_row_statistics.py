@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
 
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.objects.threats_and_labels import LabelCache
@@ -17,7 +20,7 @@ from shadowserver_connector.mapping.planning.row_statistics import (
 from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.pipeline.convert import compile_for
 from shadowserver_connector.report.anomalies import Anomalies
-from tests.mapping.conversion import info_of
+from tests.mapping.conversion import convert, info_of
 
 HEADER = ("severity", "ip", "tag", "asn", "geo", "sector")
 
@@ -87,3 +90,15 @@ def test_hosts_count_by_their_worst_finding() -> None:
     assert statistics.hosts == {"192.0.2.1": "high"}
     assert statistics.severities == {"low": 2, "high": 1, "info": 1}
     assert statistics.highest == "high"
+
+
+@pytest.mark.parametrize("placeholder", ["", "-", " ", "null", "N/A", "Unknown"])
+def test_cell_without_a_value_is_no_host(tmp_path: Path, placeholder: str) -> None:
+    """Rows without an address are findings of no host, in the counts and in the Report."""
+    rows = [["high", ip, "", "", "", ""] for ip in ("192.0.2.1", placeholder, placeholder)]
+    plan = compile_for(HEADER, info_of("scan_ssl"), Options())
+    statistics = survey_of(enumerate(rows, 1), plan)
+    assert statistics.hosts == {"192.0.2.1": "high"}
+    assert statistics.hosts_complete
+    report = convert(tmp_path, "scan_ssl", HEADER, rows).one("report")
+    assert "3 findings on 1 host" in report["description"]

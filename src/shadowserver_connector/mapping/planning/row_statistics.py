@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shadowserver_connector.mapping.cells.cache import WIDEST
-from shadowserver_connector.mapping.cells.readers import ColumnReader
+from shadowserver_connector.mapping.cells.readers import ColumnReader, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, split_tags
 from shadowserver_connector.mapping.planning.highlights import Highlights, HistoryHighlights
 from shadowserver_connector.mapping.planning.plan import Plan
@@ -143,16 +143,19 @@ def select_and_count(
     highlights = Highlights(plan.statistics.highlights, comparison)
     statistics.highlights = highlights
     severities: dict[str, int] = {}
+    host_role = "" if host_at is None else plan.columns[host_at].role
     for numbered in rows:
         row = numbered[1]
         severity = selection.take(numbered[0], row)
         if severity is None:
             continue
         severities[severity] = severities.get(severity, 0) + 1
-        if host_at is not None:
-            _count_host(statistics, row[host_at], severity)
+        host = "" if host_at is None else row[host_at]
+        # A host that is counted is no placeholder, so a cell is tested only until it is.
+        if host and (host in statistics.hosts or not is_empty(host_role, host)):
+            _count_host(statistics, host, severity)
             if history is not None:
-                history.see(numbered[0], row[host_at], severity)
+                history.see(numbered[0], host, severity)
         highlights.see(numbered[0], row, severity)
         # ``better`` is the place of a column that says the same more clearly, if there is one.
         for counter, index, better in tops:
@@ -177,10 +180,10 @@ def _count_host(statistics: RowStatistics, host: str, severity: str) -> None:
     if known is None:
         if len(statistics.hosts) >= MAX_DISTINCT:
             statistics.hosts_complete = False
-        elif host and _reserve(statistics, host):
+        elif _reserve(statistics, host):
             statistics.hosts[host] = severity
         # A cell that is too long is no host, so none is missing.
-        elif host and len(host) <= MAX_COUNTED_CHARACTERS:
+        elif len(host) <= MAX_COUNTED_CHARACTERS:
             statistics.hosts_complete = False
     elif RANK[severity] > RANK[known]:
         statistics.hosts[host] = severity
