@@ -16,7 +16,7 @@ from shadowserver_connector.stix.observables import (
     x509_certificate,
 )
 from shadowserver_connector.stix.reported_objects import (
-    Container,
+    ReportText,
     case_incident,
     note,
     observed_data,
@@ -68,7 +68,7 @@ _DOMAIN = _with(of_value(ORIGIN, "domain-name", "www.example.com"), None, "expos
 _MAC = of_value(ORIGIN, "mac-addr", "00:00:5e:00:53:01")
 _REPORT = report(
     ORIGIN,
-    Container(
+    ReportText(
         name="Shadowserver Accessible SSL: 2024-01-31-scan_ssl-example",
         published=DAY,
         description="# Summary",
@@ -92,7 +92,6 @@ EXAMPLES: dict[str, StixObject] = {
     "user agent": of_value(ORIGIN, "user-agent", "Mozilla/5.0 (compatible)"),
     "user account": user_account(ORIGIN, "root"),
     "file": _with(file(ORIGIN, hashes=HASHES, name="a.exe"), 80, "malware"),
-    "file by name": file(ORIGIN, name="a.exe"),
     "artifact": artifact(ORIGIN, hashes=HASHES, file_name="a.csv", payload=b"a,b\r\n"),
     "artifact without payload": artifact(ORIGIN, hashes=HASHES, file_name="a.csv", payload=None),
     "certificate": _with(
@@ -153,13 +152,13 @@ EXAMPLES: dict[str, StixObject] = {
     "report with link": {
         **report(
             ORIGIN,
-            Container("Shadowserver A: b", DAY, "# Summary", [_IP["id"]], "b.csv"),
+            ReportText("Shadowserver A: b", DAY, "# Summary", [_IP["id"]], "b.csv"),
             link="https://dl.example.net/abc",
         )
     },
     "case": case_incident(
         ORIGIN,
-        Container(
+        ReportText(
             name=_REPORT["name"],
             published=DAY,
             description="# Summary",

@@ -82,10 +82,9 @@ def test_a_named_object_is_identified_by_its_name_in_lower_case(
             standard_id("artifact", hashes={"MD5": HASHES["MD5"]}),
         ),
         (
-            ids.file(hashes={"SHA-512": HASHES["SHA-512"]}, name="a"),
+            ids.file({"SHA-512": HASHES["SHA-512"]}),
             standard_id("file", hashes={"SHA-512": HASHES["SHA-512"]}),
         ),
-        (ids.file(name="a.exe"), standard_id("file", name="a.exe")),
         (
             ids.user_account("root"),
             standard_id("user-account", account_login="root"),
@@ -198,7 +197,7 @@ def test_ids_equal_those_of_pycti(made: str, theirs: str) -> None:
         ),
         (ids.x509_certificate(HASHES), stix2.v21.X509Certificate(hashes=HASHES)),
         (
-            ids.file(hashes={"SHA-256": HASHES["SHA-256"]}),
+            ids.file({"SHA-256": HASHES["SHA-256"]}),
             stix2.v21.File(hashes={"SHA-256": HASHES["SHA-256"]}),
         ),
         (ids.artifact(HASHES), stix2.v21.Artifact(hashes=HASHES, url="http://a.example")),
@@ -242,7 +241,7 @@ def test_the_note_of_a_finding_is_one_for_each_type_list_and_finding() -> None:
     [
         lambda: ids.x509_certificate({}),
         lambda: ids.artifact({"SSDEEP": "1"}),
-        lambda: ids.file(),
+        lambda: ids.file({}),
         lambda: ids.user_account(""),
     ],
 )

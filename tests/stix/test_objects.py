@@ -13,7 +13,7 @@ from shadowserver_connector.stix import ids
 from shadowserver_connector.stix.observables import network_traffic, of_value
 from shadowserver_connector.stix.reported_objects import (
     MAX_NUMBER_OBSERVED,
-    Container,
+    ReportText,
     case_incident,
     note,
     observed_data,
@@ -261,7 +261,7 @@ def test_a_relationship_to_itself_is_refused() -> None:
 
 def test_containers_of_nothing_are_refused() -> None:
     """A container without references is refused, as STIX forbids it."""
-    about = Container("A", DAY, "", object_refs=[], file_name="a.csv")
+    about = ReportText("A", DAY, "", object_refs=[], file_name="a.csv")
     with pytest.raises(ValueError, match="without"):
         report(ORIGIN, about)
     with pytest.raises(ValueError, match="without"):

@@ -113,11 +113,13 @@ def artifact(hashes: Mapping[str, str]) -> str:
     return _of_hashes("artifact", hashes)
 
 
-def file(*, hashes: Mapping[str, str] | None = None, name: str | None = None) -> str:
-    """Return the id of a file: from its hashes if there are any, else from its name."""
-    if hashes:
-        return _of_hashes("file", hashes)
-    return _of_fields("file", name=name)
+def file(hashes: Mapping[str, str]) -> str:
+    """Return the id of a file, from the first of its hashes in `HASH_ORDER`.
+
+    Without a hash the platform would take the name alone, and unrelated files would become one:
+    hence `ValueError`.
+    """
+    return _of_hashes("file", hashes)
 
 
 def user_account(account_login: str) -> str:

@@ -96,12 +96,9 @@ def user_account(origin: Origin, account_login: str) -> StixObject:
     return _observable(origin, ids.user_account(account_login), account_login=account_login)
 
 
-def file(
-    origin: Origin, *, hashes: Mapping[str, str] | None = None, name: str | None = None
-) -> StixObject:
-    """Return a file known by hashes (keys as in `ids.HASH_ORDER`) or, without any, by name."""
-    stix_id = ids.file(hashes=hashes, name=name)
-    return _observable(origin, stix_id, hashes=dict(hashes) if hashes else None, name=name)
+def file(origin: Origin, *, hashes: Mapping[str, str], name: str | None = None) -> StixObject:
+    """Return a file known by hashes, keys as in `ids.HASH_ORDER`; at least one is needed."""
+    return _observable(origin, ids.file(hashes), hashes=dict(hashes), name=name)
 
 
 def artifact(

@@ -22,7 +22,7 @@ MAX_NUMBER_OBSERVED = 999_999_999
 """Upper limit of `number_observed`, STIX 2.1 section 4.14."""
 
 
-class Container(NamedTuple):
+class ReportText(NamedTuple):
     """What a Report and a Case say alike of the report file."""
 
     name: str
@@ -38,10 +38,11 @@ class Container(NamedTuple):
     labels: Sequence[str] = ()
 
 
-def report(origin: Origin, about: Container, link: str | None = None) -> StixObject:
+def report(origin: Origin, about: ReportText, link: str | None = None) -> StixObject:
     """Return a Report.
 
-    ``link`` downloads the file, only if asked for: it opens the file without credentials.
+    ``link`` is the download link, or None. It opens the file without credentials, so it is given
+    only where the user asked for it.
     """
     own = {
         "name": about.name,
@@ -54,10 +55,10 @@ def report(origin: Origin, about: Container, link: str | None = None) -> StixObj
     }
     stix_id = ids.report(name=about.name, published=about.published)
     # Created on that day too: OpenCTI sets a Report's creation date to its publication anyway.
-    return _container("report", origin, stix_id, about.published, own, about.labels)
+    return _object("report", origin, stix_id, about.published, own, about.labels)
 
 
-def case_incident(origin: Origin, about: Container, *, severity: str, priority: str) -> StixObject:
+def case_incident(origin: Origin, about: ReportText, *, severity: str, priority: str) -> StixObject:
     """Return an incident response case, OpenCTI's type.
 
     ``severity`` is low, medium, high or critical, ``priority`` P1 to P4.
@@ -71,7 +72,7 @@ def case_incident(origin: Origin, about: Container, *, severity: str, priority: 
         "external_references": [_file_reference(about.file_name, None)],
     }
     stix_id = ids.case_incident(name=about.name, created=about.published)
-    return _container("case-incident", origin, stix_id, about.published, own, about.labels)
+    return _object("case-incident", origin, stix_id, about.published, own, about.labels)
 
 
 def note(
@@ -95,7 +96,7 @@ def note(
         "note_types": ["external"],
         "object_refs": _not_empty("note", object_refs),
     }
-    return _container("note", origin, stix_id, created, own)
+    return _object("note", origin, stix_id, created, own)
 
 
 def observed_data(
@@ -123,10 +124,10 @@ def observed_data(
         "object_refs": sorted(object_refs),
     }
     stix_id = ids.observed_data(object_refs)
-    return _container("observed-data", origin, stix_id, first_observed, own)
+    return _object("observed-data", origin, stix_id, first_observed, own)
 
 
-def _container(
+def _object(
     kind: str,
     origin: Origin,
     stix_id: str,
@@ -134,7 +135,7 @@ def _container(
     own: StixObject,
     labels: Sequence[str] = (),
 ) -> StixObject:
-    container: StixObject = {
+    stix: StixObject = {
         "type": kind,
         "spec_version": SPEC_VERSION,
         "id": stix_id,
@@ -147,8 +148,8 @@ def _container(
         "object_marking_refs": origin.markings,
     }
     if labels:
-        container["labels"] = list(labels)
-    return container
+        stix["labels"] = list(labels)
+    return stix
 
 
 def _not_empty(what: str, object_refs: Sequence[str]) -> list[str]:

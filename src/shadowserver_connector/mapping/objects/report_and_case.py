@@ -17,7 +17,7 @@ from shadowserver_connector.mapping.objects.encoders import Encoders
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.stix import ids, reported_objects
-from shadowserver_connector.stix.reported_objects import Container
+from shadowserver_connector.stix.reported_objects import ReportText
 from shadowserver_connector.stix.shared_objects import Origin
 
 PRIORITY_OF = {"critical": "P1", "high": "P2", "medium": "P3", "low": "P4"}
@@ -117,7 +117,7 @@ class ReportContainers:
 
     def report(self, part: int, refs: Sequence[str]) -> ChunkObject:
         """Return the part with these references; a part without any refers to the author."""
-        about = Container(
+        about = ReportText(
             name=self._part_name(part),
             published=self.published,
             description=self.description,
@@ -135,7 +135,7 @@ class ReportContainers:
             return None
         severity = case_severity(self.severity, self.options.incident_severity)
         priority = self.options.incident_priority
-        about = Container(
+        about = ReportText(
             name=self.case_name,
             published=self.published,
             description=self.case_description,
