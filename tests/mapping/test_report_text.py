@@ -253,6 +253,14 @@ def test_one_malware_has_one_name(tmp_path: Path) -> None:
     assert "downadup" not in text
 
 
+@pytest.mark.parametrize("family", ["-", "unknown", " "])
+def test_a_placeholder_does_not_hide_the_other_column(tmp_path: Path, family: str) -> None:
+    """Where the column for the family says nothing, the one for the infection is counted."""
+    rows = [sinkhole(1, "high", family), sinkhole(2, "high", "necurs"), sinkhole(3, "high", family)]
+    text = convert(tmp_path, "event4_sinkhole", SINKHOLE, rows).one("report")["description"]
+    assert [cells[1] for cells in table(text, "Malware or activity")] == ["2", "1"]
+
+
 def test_worst_hosts_are_ten_by_their_worst_finding(tmp_path: Path) -> None:
     """The ten worst hosts are listed by severity, then in the order of the file."""
     rows = [row(n % 250, "low", asn="64500") for n in range(3_000)]

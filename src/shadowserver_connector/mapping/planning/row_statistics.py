@@ -94,7 +94,7 @@ class RowStatistics:
     hosts_complete: bool = True
     """False if there are more hosts than are counted."""
     tops: Mapping[str, Counter[str]] = field(default_factory=dict)
-    """Role of a column -> its non-empty cells as they are in the file, counted."""
+    """Role of a column -> its cells that say something, as they are in the file, counted."""
     highlights: Highlights | None = None
     """The worst of the selected rows; none before they are counted."""
     reserved_bytes: int = 0
@@ -138,7 +138,7 @@ def select_and_count(
     host_at = plan.statistics.host
     # Counted in plain dicts, which are faster than a Counter cell by cell.
     counts: dict[str, dict[str, int]] = {role: {} for role in plan.statistics.tops}
-    tops = [(counts[role], *places) for role, places in plan.statistics.tops.items()]
+    tops = [(role, counts[role], *places) for role, places in plan.statistics.tops.items()]
     comparison = None if history is None else history.comparison
     highlights = Highlights(plan.statistics.highlights, comparison)
     statistics.highlights = highlights
@@ -158,13 +158,22 @@ def select_and_count(
                 history.see(numbered[0], host, severity)
         highlights.see(numbered[0], row, severity)
         # ``better`` is the place of a column that says the same more clearly, if there is one.
-        for counter, index, better in tops:
+        for role, counter, index, better in tops:
             # As the file has them: the text of the Report reads each different cell, but only once.
-            cell = row[better] or row[index]
+            cell = row[better]
             known = counter.get(cell)
+            # What is counted is no placeholder, so cells are tested only until they are.
+            if known is None and (not cell or is_empty(role, cell)):
+                cell = row[index]
+                known = counter.get(cell)
             if known is not None:
                 counter[cell] = known + 1
-            elif cell and len(counter) < MAX_DISTINCT and _reserve(statistics, cell):
+            elif (
+                cell
+                and len(counter) < MAX_DISTINCT
+                and not is_empty(role, cell)
+                and _reserve(statistics, cell)
+            ):
                 counter[cell] = 1
         yield numbered
     statistics.severities = Counter(severities)
