@@ -128,6 +128,22 @@ def test_what_the_name_of_a_type_says_is_not_said_again(tmp_path: Path) -> None:
         assert note["abstract"] == f"NTP version 192.0.2.1: {said}"
 
 
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ("aa|bb", r"`aa\|bb`"),
+        ("Rogue Key;-;rogue_key", "rogue-key"),
+        ("cve-2021-12", "cve-2021-12"),
+        ("iot2;cve-2021-1234", "CVE-2021-1234, iot2"),
+        ("downadup,kido", "conficker"),
+    ],
+)
+def test_title_names_tags_as_labels_and_objects_do(tmp_path: Path, tags: str, said: str) -> None:
+    """Tags in a title are the row's labels and CVE ids, these first."""
+    note = convert(tmp_path, "scan_ssl", ("ip", "tag"), [("192.0.2.1", tags)]).one("note")
+    assert note["abstract"] == f"TLS 192.0.2.1: {said}, info"
+
+
 def test_codes_are_written_out(tmp_path: Path) -> None:
     """Countries, flags and times are written in words; a 0 that means no value is not shown."""
     header = ("timestamp", "ip", "geo", "naics", "sector", "ssl_poodle", "cert_expired")

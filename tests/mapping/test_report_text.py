@@ -253,6 +253,16 @@ def test_one_malware_has_one_name(tmp_path: Path) -> None:
     assert "downadup" not in text
 
 
+def test_other_names_of_a_malware_are_counted_with_it(tmp_path: Path) -> None:
+    """Names of one malware, in any case, are one line, and it is named so everywhere."""
+    families = ["downadup", "Downadup", "conficker", "Necurs", "necurs"]
+    rows = [sinkhole(n, "high", family) for n, family in enumerate(families, 1)]
+    text = convert(tmp_path, "event4_sinkhole", SINKHOLE, rows).one("report")["description"]
+    assert table(text, "Malware or activity") == [("conficker", "3"), ("Necurs", "2")]
+    assert "Such as conficker on 192.0.2.1 " in text
+    assert [each["What"] for each in below(text, "Findings")][:3] == ["conficker"] * 3
+
+
 @pytest.mark.parametrize("family", ["-", "unknown", " "])
 def test_a_placeholder_does_not_hide_the_other_column(tmp_path: Path, family: str) -> None:
     """Where the column for the family says nothing, the one for the infection is counted."""

@@ -4,7 +4,7 @@ new ones, and those open longest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import heappush, heapreplace, nlargest, nsmallest
 from typing import Final, NamedTuple
 
@@ -14,7 +14,13 @@ from shadowserver_connector.history.record import day_of
 from shadowserver_connector.history.verdicts import NEW, RESURFACED
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.cells.text_and_tags import RANK, find_cves, split_tags
+from shadowserver_connector.mapping.cells.text_and_tags import (
+    RANK,
+    find_attack_ids,
+    find_cves,
+    one_line,
+    split_tags,
+)
 from shadowserver_connector.mapping.planning.subjects import SubjectReader
 from shadowserver_connector.mapping.texts.markdown import masked
 
@@ -22,8 +28,8 @@ SHOWN_HOSTS: Final = 10
 SHOWN_FINDINGS: Final = 100
 """Findings of a report shown in its text."""
 
-MAX_TAGS: Final = 3
-"""Tags that are shown of a finding if nothing else says what it is."""
+_MAX_NAMES: Final = 3
+"""Names, such as tags, that are shown of what was found."""
 
 _LONGEST: Final = 120
 """Characters of a cell that are shown."""
@@ -48,6 +54,8 @@ class HighlightColumns(NamedTuple):
     asn: int
     as_name: int
     time: int
+    malware_names: Mapping[str, str]
+    """The catalogue's: another name of a malware -> the name it always gets."""
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -72,8 +80,31 @@ class Highlight(NamedTuple):
     """Day on which it was reported first; empty where no history is kept."""
 
 
+def names_found(role: str, cell: str, malware_names: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a cell says was found, named as the objects and labels that it becomes.
+
+    There is none if the cell is empty or a placeholder.
+    """
+    if not cell or is_empty(role, cell):
+        return ()
+    if role == "tags":
+        found = (*find_cves(cell), *split_tags(cell))
+    elif role in ("cve", "attack_id"):
+        # Either column may have ids of both kinds.
+        found = (*find_cves(cell), *find_attack_ids(cell)) or (one_line(cell),)
+    else:
+        name = one_line(cell)
+        cves = find_cves(name)
+        found = cves if cves == (name.upper(),) else (name,)
+    return tuple([malware_names.get(name.lower(), name) for name in found if name])
+
+
 def highlight_columns(
-    columns: Sequence[Column], primary: str, port_of: str, subjects: SubjectReader
+    columns: Sequence[Column],
+    primary: str,
+    port_of: str,
+    subjects: SubjectReader,
+    malware_names: Mapping[str, str],
 ) -> HighlightColumns:
     """Return where rows with these columns say what is shown of them.
 
@@ -102,6 +133,7 @@ def highlight_columns(
         asn=first("asn"),
         as_name=first("as_name"),
         time=first("time"),
+        malware_names=malware_names,
     )
 
 
@@ -179,15 +211,11 @@ class Highlights:
 
     def _reason(self, row: Sequence[str]) -> str:
         for at, role in self._columns.reasons:
-            text = row[at].strip()
-            if not text or is_empty(role, text):
-                continue
-            if role == "tags":
+            names = names_found(role, row[at], self._columns.malware_names)
+            if names:
                 # Of several tags, a CVE id tells best what was found.
-                tags = find_cves(text) or split_tags(text)
-                text = ", ".join(tags[:MAX_TAGS])
-            if text:
-                return _cut(text)
+                names = (role == "tags" and find_cves(row[at])) or names
+                return _cut(", ".join(names[:_MAX_NAMES]))
         return ""
 
     def _shown(self, kept: tuple[int, int, tuple[str, ...]]) -> Highlight:

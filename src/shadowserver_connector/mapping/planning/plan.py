@@ -285,7 +285,9 @@ def compile_plan(
             _index(columns, "severity"),
             host,
             _top_columns(columns, primary),
-            highlight_columns(columns, primary, target or primary, subjects),
+            highlight_columns(
+                columns, primary, target or primary, subjects, cell_words.malware_names
+            ),
         ),
         labels=LabelCache(
             _base_labels(context),

@@ -10,7 +10,11 @@ from typing import Final
 from shadowserver_connector.mapping.cells.cache import WIDEST
 from shadowserver_connector.mapping.cells.readers import ColumnReader, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, split_tags
-from shadowserver_connector.mapping.planning.highlights import Highlights, HistoryHighlights
+from shadowserver_connector.mapping.planning.highlights import (
+    Highlights,
+    HistoryHighlights,
+    names_found,
+)
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.memory_limits import COUNT_BYTES
 from shadowserver_connector.report.anomalies import Anomalies
@@ -94,7 +98,10 @@ class RowStatistics:
     hosts_complete: bool = True
     """False if there are more hosts than are counted."""
     tops: Mapping[str, Counter[str]] = field(default_factory=dict)
-    """Role of a column -> its cells that say something, as they are in the file, counted."""
+    """Role of a column -> its cells that say something, as they are in the file, counted.
+
+    Of ``activity``, the names of the malware instead.
+    """
     highlights: Highlights | None = None
     """The worst of the selected rows; none before they are counted."""
     reserved_bytes: int = 0
@@ -177,9 +184,23 @@ def select_and_count(
                 counter[cell] = 1
         yield numbered
     statistics.severities = Counter(severities)
+    if "activity" in counts:
+        names = plan.context.catalogue.cell_words.malware_names
+        counts["activity"] = _by_name(counts["activity"], names)
     statistics.tops = {role: Counter(counter) for role, counter in counts.items()}
     statistics.rows = selection.wanted + selection.filtered + selection.cut
     statistics.filtered, statistics.cut = selection.filtered, selection.cut
+
+
+def _by_name(cells: Mapping[str, int], malware_names: Mapping[str, str]) -> dict[str, int]:
+    """Return counts by the name of what cells become; in the case in which it is met first."""
+    found: dict[str, int] = {}
+    spelled: dict[str, str] = {}
+    for cell, number in cells.items():
+        for name in names_found("activity", cell, malware_names):
+            name = spelled.setdefault(name.lower(), name)
+            found[name] = found.get(name, 0) + number
+    return found
 
 
 def _count_host(statistics: RowStatistics, host: str, severity: str) -> None:

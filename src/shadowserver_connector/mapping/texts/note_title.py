@@ -13,10 +13,11 @@ from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import RANK
+from shadowserver_connector.mapping.planning.highlights import names_found
 from shadowserver_connector.mapping.texts import markdown
 
 _LISTED: Final = 3
-"""Findings and ports named in a title."""
+"""Names of what was found, and ports, in a title."""
 _LONGEST_WORD: Final = 40
 _LONGEST_SUBJECT: Final = 120
 _TELLING: Final = 6
@@ -30,11 +31,9 @@ _SHORT: Final = 300
 
 _WHAT: Final = ("malware", "activity", "cve", "tags")
 """Roles of cells that say in a word what was found, the best first."""
-_SEPARATORS: Final = re.compile("[;,|]")
 # Without any character that could end the link.
 _PAGE: Final = re.compile(r"https://[A-Za-z0-9./_-]+\Z")
 _WORDS: Final = re.compile(r"[\W_]+")
-_CVE: Final = re.compile(r"cve-\d+-\d+\Z", re.IGNORECASE | re.ASCII)
 
 
 class _TitleParts:
@@ -156,15 +155,11 @@ class NoteTitleWriter:
         found: dict[str, None] = {}
         best = ""
         for at, role in self._what:
-            cell = row[at]
-            if not cell or is_empty(role, cell) or (best == "malware" and role == "activity"):
+            if best == "malware" and role == "activity":
                 continue
-            for word in _SEPARATORS.split(cell) if role in ("cve", "tags") else (cell,):
-                name = " ".join(word.split())
-                if name and not is_empty(role, name) and not self._is_plain(name.lower()):
-                    name = self._malware.get(name.lower(), name)
-                    # Tags have CVE ids in either case.
-                    found.setdefault(_word(name.upper() if _CVE.match(name) else name), None)
+            for name in names_found(role, row[at], self._malware):
+                if not self._is_plain(name.lower()):
+                    found.setdefault(_word(name), None)
                     best = best or role
         return tuple(found)
 
