@@ -144,6 +144,18 @@ def test_anomalies_of_the_file_are_named(tmp_path: Path) -> None:
     assert "row 2" in text
 
 
+@pytest.mark.parametrize("notes", ["finding", "host", "none"])
+def test_notes_are_named_only_if_there_are_any(tmp_path: Path, notes: str) -> None:
+    """Without Notes, no text refers to them: what could not be read is in the file only."""
+    options = {"notes": notes, "create_incident": True, "case_min_severity": "info"}
+    converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, asn="many")], **options)
+    for kind in ("report", "case-incident"):
+        assert ("Note" in converted.one(kind)["description"]) == (notes != "none")
+    where = "the original file" if notes == "none" else "Notes"
+    text = converted.one("report")["description"]
+    assert f"Could not be read, and is in {where} only:\n\n- autonomous system of 1 " in text
+
+
 def test_type_and_its_page_are_named(tmp_path: Path) -> None:
     """The text has the report type and the link to Shadowserver's page."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [row(0)])

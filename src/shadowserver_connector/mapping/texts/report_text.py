@@ -72,7 +72,7 @@ def report_text(about: ReportFacts, anomalies: Sequence[str]) -> str:
         *_tops(statistics),
         _left_out(statistics, about.options),
         _duplicates(statistics),
-        _unread(statistics),
+        _unread(statistics, about.options),
         _anomalies(anomalies),
     ]
     return _assemble(about, prose, rest, _file(about.info, about.file, about.options))
@@ -88,7 +88,7 @@ def case_text(about: ReportFacts) -> str:
     prose = [
         case_lead(report_type, statistics, history),
         report_type.about,
-        _steps(statistics),
+        _steps(statistics, about.options),
     ]
     rest = [
         *(_history_tables(history) if history is not None else ()),
@@ -141,12 +141,13 @@ def _guide(statistics: RowStatistics, facts: FileFacts, options: Options) -> str
     return said
 
 
-def _steps(statistics: RowStatistics) -> str:
+def _steps(statistics: RowStatistics, options: Options) -> str:
     if not statistics.wanted:
         return ""
+    notes = "; the Note on its page has everything that was reported"
     return (
-        "1. Find out who runs each host or account below and notify them; the Note on its page "
-        "has everything that was reported.\n"
+        "1. Find out who runs each host or account below and notify them"
+        f"{notes if options.notes != 'none' else ''}.\n"
         "2. Record what they have done, and ask again if they do not answer.\n"
         "3. Close this Case when a later Report no longer lists what is below. No longer "
         "reported does not mean fixed: it may have been unreachable."
@@ -287,7 +288,7 @@ def _duplicates(statistics: RowStatistics) -> str:
     return f"Duplicates: {rows} identical to another; each is shown once."
 
 
-def _unread(statistics: RowStatistics) -> str:
+def _unread(statistics: RowStatistics, options: Options) -> str:
     """Return what is known before any object is created; the log names the rows."""
     lines = []
     hosts = sum(not _is_address(host) for host in statistics.hosts)
@@ -297,7 +298,8 @@ def _unread(statistics: RowStatistics) -> str:
         _, unread = _recount(role, statistics.tops.get(role, Counter()), read)
         if unread:
             lines.append(f"- {heading.lower()} of {counted(unread, 'finding')}")
-    return "Could not be read, and is in Notes only:\n\n" + "\n".join(lines) if lines else ""
+    where = "the original file" if options.notes == "none" else "Notes"
+    return f"Could not be read, and is in {where} only:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _is_address(text: str) -> bool:
