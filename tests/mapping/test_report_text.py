@@ -10,6 +10,7 @@ import pytest
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.highlights import SHOWN_FINDINGS, SHOWN_HOSTS
+from shadowserver_connector.mapping.planning.row_statistics import MAX_DISTINCT
 from shadowserver_connector.mapping.texts.report_lead import CASE_PREVIEW_CHARACTERS
 from shadowserver_connector.mapping.texts.report_text import REPORT_PREVIEW_CHARACTERS, TOP
 from tests.hostile.corpus import CELLS
@@ -106,6 +107,26 @@ def test_long_tail_is_summed_up(tmp_path: Path) -> None:
     assert len(found) == TOP + 1
     assert found[0] == ("AS64496", "2")
     assert found[-1] == ("3 more", "3")
+
+
+def test_a_long_tail_of_what_a_finding_has_several_of_is_not_summed_up(tmp_path: Path) -> None:
+    """Rarer tags and vulnerabilities are counted, but not their findings, which may be the same."""
+    tags = ";".join(f"t{n:02};cve-2024-10{n:02}" for n in range(TOP + 4))
+    text = description(tmp_path, [row(0, tag=tags)])
+    for heading in ("Tag", "Vulnerability"):
+        assert table(text, heading)[-1] == ("4 more", "")
+
+
+def test_counts_of_too_many_values_are_said_to_be_too_low(tmp_path: Path) -> None:
+    """Beyond the distinct cells that are counted, numbers are at least so high."""
+    rows = [row(n % 3, tag=f"t{n}") for n in range(MAX_DISTINCT + 5)]
+    text = description(tmp_path, rows, notes="none", observed_data=False)
+    last = [(found.rows[0], found.rows[-1]) for found in tables(text)]
+    assert (
+        ("Tag", "Findings, at least"),
+        (f"at least {MAX_DISTINCT - TOP:,} more", ""),
+    ) in last
+    assert (("Country", "Findings"), ("Germany", f"{MAX_DISTINCT + 5:,}")) in last
 
 
 def test_bad_cells_count_nowhere(tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ class RowStatistics:
 
     Of ``activity``, the names of the malware instead.
     """
+    tops_incomplete: set[str] = field(default_factory=set)
+    """Roles of columns that have more distinct cells than are counted."""
     highlights: Highlights | None = None
     """The worst of the selected rows; none before they are counted."""
     reserved_bytes: int = 0
@@ -175,13 +177,11 @@ def select_and_count(
                 known = counter.get(cell)
             if known is not None:
                 counter[cell] = known + 1
-            elif (
-                cell
-                and len(counter) < MAX_DISTINCT
-                and not is_empty(role, cell)
-                and _reserve(statistics, cell)
-            ):
-                counter[cell] = 1
+            elif cell and not is_empty(role, cell):
+                if len(counter) < MAX_DISTINCT and _reserve(statistics, cell):
+                    counter[cell] = 1
+                else:
+                    statistics.tops_incomplete.add(role)
         yield numbered
     statistics.severities = Counter(severities)
     if "activity" in counts:

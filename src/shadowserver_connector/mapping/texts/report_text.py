@@ -230,14 +230,16 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[str], Iterable[str]]]]] = {
 
 
 def _tops(statistics: RowStatistics) -> Iterable[str]:
+    incomplete = statistics.tops_incomplete
     for role, (heading, read) in _READERS.items():
         if role in statistics.tops:
-            yield _top(heading, _recount(role, statistics.tops[role], read)[0])
+            found = _recount(role, statistics.tops[role], read)[0]
+            yield _top(heading, found, complete=role not in incomplete, several=role == "tags")
     cves: Counter[str] = Counter()
     for role in ("tags", "cve"):
         # The larger number, not the sum: a row may name the same one in both columns.
         cves |= _recount(role, statistics.tops.get(role, Counter()), find_cves)[0]
-    yield _top("Vulnerability", cves)
+    yield _top("Vulnerability", cves, complete=incomplete.isdisjoint(("tags", "cve")), several=True)
 
 
 def _recount(
@@ -259,15 +261,22 @@ def _recount(
     return found, unread
 
 
-def _top(heading: str, found: Counter[str]) -> str:
+def _top(heading: str, found: Counter[str], *, complete: bool, several: bool) -> str:
+    """Return the table of the most frequent values; ``several``: a finding may have more than one.
+
+    If not ``complete``, cells were left out, so any of the numbers may be higher.
+    """
     if not found:
         return ""
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     rows = [(cell(value), f"{number:,}") for value, number in ordered[:TOP]]
+    at_least = "" if complete else "at least "
     if len(ordered) > TOP:
-        rest = sum(number for _, number in ordered[TOP:])
-        rows.append((f"{len(ordered) - TOP:,} more", f"{rest:,}"))
-    return headed(f"By {heading[0].lower()}{heading[1:]}", table((heading, "Findings"), rows))
+        # The findings with several of these values would count several times.
+        rest = "" if several else f"{sum(number for _, number in ordered[TOP:]):,}"
+        rows.append((f"{at_least}{len(ordered) - TOP:,} more", rest))
+    headings = (heading, "Findings" if complete else "Findings, at least")
+    return headed(f"By {heading[0].lower()}{heading[1:]}", table(headings, rows))
 
 
 def _left_out(statistics: RowStatistics, options: Options) -> str:
