@@ -177,6 +177,20 @@ def test_notes_are_named_only_if_there_are_any(tmp_path: Path, notes: str) -> No
     assert f"Could not be read, and is in {where} only:\n\n- autonomous system of 1 " in text
 
 
+@pytest.mark.parametrize(
+    ("report_type", "header", "could"),
+    [("scan_ssl", ("ip", "port"), False), ("blocklist", ("ip", "source"), True)],
+)
+def test_a_network_in_place_of_an_address_could_not_be_read(
+    tmp_path: Path, report_type: str, header: tuple[str, str], could: bool
+) -> None:
+    """A network is named as unread in a column of addresses, and is none on a block list."""
+    converted = convert(tmp_path, report_type, header, [("192.0.2.0/24", "80")])
+    assert bool(converted.of("ipv4-addr")) == could
+    said = "Could not be read, and is in Notes only:\n\n- addresses of 1 host"
+    assert (said in converted.one("report")["description"]) != could
+
+
 def test_type_and_its_page_are_named(tmp_path: Path) -> None:
     """The text has the report type and the link to Shadowserver's page."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [row(0)])

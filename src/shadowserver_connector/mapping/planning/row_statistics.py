@@ -95,6 +95,8 @@ class RowStatistics:
     severities: Counter[str] = field(default_factory=Counter)
     hosts: dict[str, str] = field(default_factory=dict)
     """Cell of the primary address -> highest severity seen there."""
+    host_role: str = "ip"
+    """Role of that column: ``ip`` or ``network``."""
     hosts_complete: bool = True
     """False if there are more hosts than are counted."""
     tops: Mapping[str, Counter[str]] = field(default_factory=dict)
@@ -145,6 +147,8 @@ def select_and_count(
     """
     selection = RowFilter(plan, anomalies)
     host_at = plan.statistics.host
+    if host_at is not None:
+        statistics.host_role = plan.columns[host_at].role
     # Counted in plain dicts, which are faster than a Counter cell by cell.
     counts: dict[str, dict[str, int]] = {role: {} for role in plan.statistics.tops}
     tops = [(role, counts[role], *places) for role, places in plan.statistics.tops.items()]

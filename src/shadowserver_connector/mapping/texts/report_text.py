@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 from shadowserver_connector.catalogue.catalogue import SEVERITIES, ReportType
 from shadowserver_connector.history.questions import subject_text
 from shadowserver_connector.history.record import DIGEST_BYTES
-from shadowserver_connector.mapping.cells.addresses import parse_asn, parse_network
+from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
-from shadowserver_connector.mapping.cells.readers import is_empty
+from shadowserver_connector.mapping.cells.readers import PARSERS, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import find_cves, split_tags
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.highlights import MAX_NAMED, HistoryHighlights
@@ -300,7 +300,7 @@ def _duplicates(statistics: RowStatistics) -> str:
 def _unread(statistics: RowStatistics, options: Options) -> str:
     """Return what is known before any object is created; the log names the rows."""
     lines = []
-    hosts = sum(not _is_address(host) for host in statistics.hosts)
+    hosts = sum(not _is_host(statistics.host_role, host) for host in statistics.hosts)
     if hosts:
         lines.append(f"- addresses of {counted(hosts, 'host')}")
     for role, (heading, read) in _READERS.items():
@@ -311,11 +311,12 @@ def _unread(statistics: RowStatistics, options: Options) -> str:
     return f"Could not be read, and is in {where} only:\n\n" + "\n".join(lines) if lines else ""
 
 
-def _is_address(text: str) -> bool:
+def _is_host(role: str, text: str) -> bool:
+    """Tell whether a cell can be read as its role says, or says that there is no value."""
     try:
-        parse_network(text.strip())
+        PARSERS[role](text.strip())
     except ValueError:
-        return is_empty("ip", text)
+        return is_empty(role, text)
     return True
 
 
