@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,17 @@ import pytest
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.highlights import SHOWN_FINDINGS, SHOWN_HOSTS
-from shadowserver_connector.mapping.planning.row_statistics import MAX_DISTINCT
+from shadowserver_connector.mapping.planning.row_statistics import MAX_DISTINCT, RowStatistics
 from shadowserver_connector.mapping.texts.report_lead import CASE_PREVIEW_CHARACTERS
-from shadowserver_connector.mapping.texts.report_text import REPORT_PREVIEW_CHARACTERS, TOP
+from shadowserver_connector.mapping.texts.report_text import (
+    REPORT_PREVIEW_CHARACTERS,
+    TOP,
+    ReportFacts,
+    case_text,
+)
+from shadowserver_connector.report.info import FileFacts
 from tests.hostile.corpus import CELLS
-from tests.mapping.conversion import convert, convert_bytes
+from tests.mapping.conversion import convert, convert_bytes, info_of
 from tests.mapping.gfm import blocks, tables
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -254,6 +262,26 @@ def test_no_table_is_shown_first_of_any_type(tmp_path: Path) -> None:
             text = converted.one(kind)["description"]
             assert text.find("\n| ") >= REPORT_PREVIEW_CHARACTERS, name
             assert len(text.partition("\n\n")[0]) <= CASE_PREVIEW_CHARACTERS, name
+
+
+def test_the_file_stands_above_the_tables_only_to_keep_them_from_being_shown_first() -> None:
+    """Prose as long as what OpenCTI shows of a Case first is followed by the tables."""
+    scan = load_catalogue().types["scan_ssl"]
+    facts = ReportFacts(
+        info_of("scan_ssl"),
+        scan,
+        RowStatistics(severities=Counter(low=1)),
+        FileFacts(1, "md5", "sha1", "sha256", "sha512"),
+        Options(notes="none"),
+        None,
+    )
+    without = case_text(facts._replace(report_type=replace(scan, todo="", about="")))
+    prose = len(without.partition("\n\nFile ")[0])
+    for length in (CASE_PREVIEW_CHARACTERS - 1, CASE_PREVIEW_CHARACTERS):
+        about = "a" * (length - prose - len("\n\n"))
+        text = case_text(facts._replace(report_type=replace(scan, todo="", about=about)))
+        is_first = text.index("File ") < text.index("### By severity")
+        assert is_first == (length < CASE_PREVIEW_CHARACTERS)
 
 
 def test_tables_have_a_heading_each(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from shadowserver_connector.mapping.planning.highlights import MAX_NAMED, Histor
 from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.mapping.texts.report_lead import (
+    CASE_PREVIEW_CHARACTERS,
     case_lead,
     findings,
     headed,
@@ -34,7 +35,6 @@ TOP: Final = 10
 
 MAX_BYTES: Final = 64 * 1024
 """Of a Report's text; one has 2 KiB, or 100 where an attacker chose the most frequent values."""
-
 
 REPORT_PREVIEW_CHARACTERS: Final = 400
 """Characters of a Report's description that OpenCTI shows before "more", as plain text."""
@@ -75,7 +75,8 @@ def report_text(about: ReportFacts, anomalies: Sequence[str]) -> str:
         _unread(statistics, about.options),
         _anomalies(anomalies),
     ]
-    return _assemble(about, prose, rest, _file(about.info, about.file, about.options))
+    file = _file(about.info, about.file, about.options)
+    return _assemble(about, prose, rest, file, REPORT_PREVIEW_CHARACTERS)
 
 
 def case_text(about: ReportFacts) -> str:
@@ -96,15 +97,20 @@ def case_text(about: ReportFacts) -> str:
         _left_out(statistics, about.options),
     ]
     file = f"File {cell(about.info.file)}, SHA-512 {about.file.sha512}."
-    return _assemble(about, prose, rest, file)
+    return _assemble(about, prose, rest, file, CASE_PREVIEW_CHARACTERS)
 
 
-def _assemble(about: ReportFacts, prose: list[str], rest: Sequence[str], file: str) -> str:
-    """Join the blocks of a text: sentences first, then tables, the link last."""
+def _assemble(
+    about: ReportFacts, prose: list[str], rest: Sequence[str], file: str, preview: int
+) -> str:
+    """Join the blocks of a text: sentences first, then tables, the link last.
+
+    ``preview`` is the number of characters that OpenCTI shows first.
+    """
     # Every chunk carries this text, in its copy of the Report.
     most = min(MAX_BYTES, about.options.chunk_bytes // 8)
     # Shorter prose needs the line on the file, to keep tables out of what is shown first.
-    if len(_joined(prose)) >= REPORT_PREVIEW_CHARACTERS:
+    if len(_joined(prose)) >= preview:
         rest, file = [*rest, file], ""
     # At most three quarters: the rest is for the prose and the counts.
     tables = [worst_hosts(about.statistics, most // 4), findings(about.statistics, most // 2)]
