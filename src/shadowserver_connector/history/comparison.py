@@ -35,7 +35,7 @@ class Comparison:
 
     # Bytes and arrays: a comparison travels to processes and clusters, with millions of rows.
     verdicts: bytes
-    """By row: one of the numbers in `verdicts`."""
+    """By row: one of the constants of `history.verdicts`, such as `NEW`."""
     update_due: bytes
     """By row: 1 if its finding recurs and OpenCTI is due for an update, else 0."""
     known_from_later: bytes
@@ -51,7 +51,7 @@ class Comparison:
     gone_count: int
     """Findings of that report that are not in this one."""
     gone_findings: tuple[GoneFinding, ...]
-    """Those of the gone findings that had been open longest, at most ``MAX_GONE``."""
+    """Those of the gone findings that had been open longest, at most `history.MAX_GONE`."""
     table: TableCopy | None = None
     """The copy of the compared rows, as long as it exists."""
 

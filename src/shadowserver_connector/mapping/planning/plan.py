@@ -64,7 +64,7 @@ class Rule(NamedTuple):
     """Roles of other cells, of the party, the group or the row, that the builder also needs."""
 
 
-# In this order, the primary party first, objects keep their room if a row has too many of them.
+# Most important first: if a row has too many objects, those of the last rules are dropped.
 RULES: Final = (
     Rule(
         build_host,
@@ -357,12 +357,15 @@ def _only_checked(
 
 
 def _place(columns: Sequence[Column], role: str, among: frozenset[int]) -> int:
-    """Return the first of some columns that has a role, -1 where none has."""
+    """Return the first of these places whose column has a role, -1 if there is none."""
     return next((at for at, each in enumerate(columns) if each.role == role and at in among), -1)
 
 
 def _index(columns: Sequence[Column], role: str, party: str = "") -> int | None:
-    """Return the first column of a role, of the party if there is one, else of the row."""
+    """Return the place of the first column of a role, ``None`` if there is none.
+
+    Columns of another party than the one that is given do not count.
+    """
     for index, column in enumerate(columns):
         # A block list names networks, too, in place of addresses.
         wanted = {role, "network"} if role == "ip" else {role}

@@ -21,10 +21,7 @@ _LISTED: Final = 3
 _LONGEST_WORD: Final = 40
 _LONGEST_SUBJECT: Final = 120
 _TELLING: Final = 6
-"""Letters from which a word that a type's name contains is not repeated in the title.
-
-Of a shorter word, that may be a coincidence.
-"""
+"""Shortest word dropped because the type's name contains it; a shorter match may be chance."""
 _REMEMBERED: Final = 512
 _SHORT: Final = 300
 """Characters of the cells, taken together, whose wording is cached."""

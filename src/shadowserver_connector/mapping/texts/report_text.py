@@ -34,7 +34,8 @@ TOP: Final = 10
 """Lines of each table of most frequent values."""
 
 MAX_BYTES: Final = 64 * 1024
-"""Of a Report's text; one has 2 KiB, or 100 where an attacker chose the most frequent values."""
+"""Maximum size of a Report's text. It usually has 2 to 10 KiB; chosen values could make it 100.
+"""
 
 REPORT_PREVIEW_CHARACTERS: Final = 400
 """Characters of a Report's description that OpenCTI shows before "more", as plain text."""
