@@ -213,8 +213,9 @@ class Highlights:
         for at, role in self._columns.reasons:
             names = names_found(role, row[at], self._columns.malware_names)
             if names:
-                # Of several tags, a CVE id tells best what was found.
-                names = (role == "tags" and find_cves(row[at])) or names
+                if role == "tags":
+                    # Of several tags, a CVE id tells best what was found.
+                    names = find_cves(row[at]) or names
                 return _cut(", ".join(names[:_MAX_NAMES]))
         return ""
 
