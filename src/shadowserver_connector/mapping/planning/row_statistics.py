@@ -156,7 +156,6 @@ def select_and_count(
     highlights = Highlights(plan.statistics.highlights, comparison)
     statistics.highlights = highlights
     severities: dict[str, int] = {}
-    host_role = "" if host_at is None else plan.columns[host_at].role
     for numbered in rows:
         row = numbered[1]
         severity = selection.take(numbered[0], row)
@@ -165,7 +164,7 @@ def select_and_count(
         severities[severity] = severities.get(severity, 0) + 1
         host = "" if host_at is None else row[host_at]
         # A host that is counted is no placeholder, so a cell is tested only until it is.
-        if host and (host in statistics.hosts or not is_empty(host_role, host)):
+        if host and (host in statistics.hosts or not is_empty(statistics.host_role, host)):
             _count_host(statistics, host, severity)
             if history is not None:
                 history.see(numbered[0], host, severity)
