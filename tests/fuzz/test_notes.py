@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from shadowserver_connector.catalogue.catalogue import CellWords
 from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.cache import CacheBudget
-from shadowserver_connector.mapping.texts.markdown import MASK, cell
+from shadowserver_connector.mapping.texts.markdown import MASK, cell, masked
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns
 from shadowserver_connector.mapping.texts.notes import finding_note, host_note
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
 from tests.mapping.gfm import Table, blocks, tables
-from tests.mapping.test_markdown import plain, without_passwords
+from tests.mapping.test_markdown import plain
 
 _CELLS: Final = st.one_of(texts.active, texts.cells)
 _NAMES: Final = ("first", "second", "third", "password")
@@ -39,7 +39,7 @@ def _noted(names: Sequence[str]) -> tuple[NoteColumn, ...]:
 
 def _same(table: Table, rows: list[list[str]]) -> None:
     assert [[plain(shown) for shown in row] for row in table.rows] == [
-        [plain(without_passwords(text)) for text in row] for row in rows
+        [plain(masked(text)) for text in row] for row in rows
     ]
 
 
