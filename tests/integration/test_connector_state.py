@@ -136,7 +136,7 @@ def test_state_of_a_newer_version_stops_the_run(world: World) -> None:
     assert world.state() == newer
     assert list(world.simulator.requests.matching()) == []
     [line] = lines(world, "The run failed")
-    assert "install that version again, or reset" in line["attributes"]["reason"]
+    assert "install that one again, or reset" in line["attributes"]["reason"]
 
 
 @pytest.mark.parametrize(
