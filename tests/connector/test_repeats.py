@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,19 @@ class Days:
 
     def run(self, rows: dict[str, str], type: str = "scan_ssl") -> list[dict[str, Any]]:
         """Run on the next day with one report of address to tag; return the objects sent."""
+        cells = [
+            ("medium", address, "443", "tcp", tag, "64496", "NL") for address, tag in rows.items()
+        ]
+        return self.run_cells(HEADER, cells, type)
+
+    def run_cells(
+        self, header: Sequence[str], rows: Iterable[tuple[str, ...]], type: str
+    ) -> list[dict[str, Any]]:
+        """Run on the next day with one report of rows without their time; return what was sent."""
         self._today += timedelta(days=1)
         day = self._today - timedelta(days=1)
-        cells = [
-            (f"{day} 10:00:00", "medium", address, "443", "tcp", tag, "64496", "NL")
-            for address, tag in rows.items()
-        ]
-        self.api.content[report(day, type)] = csv_bytes(HEADER, cells)
+        cells = [(f"{day} 10:00:00", *row) for row in rows]
+        self.api.content[report(day, type)] = csv_bytes(header, cells)
         return self.run_once()
 
     def run_once(self) -> list[dict[str, Any]]:
@@ -286,7 +293,51 @@ def test_once_a_week_an_observation_is_brought_up_to_date(tmp_path: Path, repeat
         assert {*kinds(sent)} <= {"artifact", "report", "observed-data"}
         refreshed += (s["id"] for s in sent if s["type"] == "observed-data")
         assert sum(s["type"] == "observed-data" for s in sent) < HOSTS
+        of_findings = referred(sent) - {s["id"] for s in sent if s["type"] == "artifact"}
+        assert bool(of_findings) is (repeats == "refer")
     assert len(refreshed) == len(set(refreshed)) == HOSTS
+
+
+def test_skip_refers_to_what_a_new_finding_shares_with_one_that_is_due(tmp_path: Path) -> None:
+    """The Report has all objects of a new finding, and of those that recur nothing else."""
+    days = Days(tmp_path, repeats="skip")
+    days.run(hosts())
+    days.refresh = 1  # all are due
+    days.run(hosts(), "scan_http")
+    sent = days.run(hosts(HOSTS - 1) | {"192.0.2.200": "ssl"})
+    assert sum(stix["type"] == "observed-data" for stix in sent) == HOSTS
+    new = {stix["id"] for stix in sent if stix["type"] in ("ipv4-addr", "relationship")}
+    assert referred(sent) - {s["id"] for s in sent if s["type"] == "artifact"} == new
+    assert [s["value"] for s in sent if s["type"] == "ipv4-addr"] == ["192.0.2.200"]
+
+
+def test_every_day_has_the_sinkholes_that_were_contacted(tmp_path: Path) -> None:
+    """The Report of recurring findings refers to that day's sinkholes; a new one is sent first."""
+    days = Days(tmp_path)
+    header = ("timestamp", "protocol", "src_ip", "src_port", "infection", "dst_ip", "dst_port")
+    port = count(40_000)
+
+    def infected(sinkhole: str) -> list[dict[str, Any]]:
+        cells = [
+            ("tcp", f"192.0.2.{host}", str(next(port)), "andromeda", sinkhole, "80")
+            for host in range(HOSTS)
+        ]
+        return days.run_cells(header, cells, "event4_sinkhole")
+
+    first = infected("198.51.100.1")
+    address = {s["value"]: s["id"] for s in first if s["type"] == "ipv4-addr"}
+    assert referred(infected("198.51.100.1")) >= set(address.values())
+    assert kinds(infected("198.51.100.1")) == ["artifact", "report"]
+    other = infected("198.51.100.2")
+    assert kinds(other) == ["artifact", "ipv4-addr", "report"]
+    (sinkhole,) = [s for s in other if s["type"] == "ipv4-addr"]
+    assert sinkhole["value"] == "198.51.100.2"
+    first_one = next(s for s in first if s.get("value") == "198.51.100.1")
+    for kept in ("x_opencti_labels", "x_opencti_score"):
+        assert sinkhole.get(kept) == first_one.get(kept)
+    known = {*address.values()} - {address["198.51.100.1"]}
+    assert {sinkhole["id"]} | known <= referred(other)
+    assert address["198.51.100.1"] not in referred(other)
 
 
 def test_a_report_that_is_not_delivered_is_not_in_the_history(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import pickle
 import shutil
 import sqlite3
@@ -17,10 +20,12 @@ from typing import Any
 
 import pytest
 
+from shadowserver_connector.catalogue.columns import VOLATILE
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.database import DAMAGED_FILE, FILE
 from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.verdicts import RECURRING
 from shadowserver_connector.mapping.options import Options, Repeats
 from shadowserver_connector.pipeline import report_comparer
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
@@ -30,6 +35,7 @@ from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.report_comparer import DAMAGED, EARLIER_VERSION, ReportComparer
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.table import open_table
+from shadowserver_connector.simulator.generate import report_chunks
 from tests.history.days import damage_what_only_a_commit_reads
 from tests.mapping.conversion import DAY, csv_bytes, info_of
 from tests.mapping.rows import rows_of
@@ -67,7 +73,7 @@ def converted(path: Path, comparison: Comparison, repeats: Repeats) -> tuple[lis
 
 
 def converted_by(
-    path: Path, info: ReportInfo, options: Options, comparison: Comparison
+    path: Path, info: ReportInfo, options: Options, comparison: Comparison | None
 ) -> tuple[list[bytes], Outcome]:
     """Return the results of a conversion with these options."""
     bundles: list[bytes] = []
@@ -105,6 +111,61 @@ def test_copy_of_each_type_has_what_a_conversion_reads(
     for options in (Options(), Options(notes="finding")):
         copied = converted_by(path, info, options, comparison)
         assert copied == converted_by(path, info, options, replace(comparison, table=None))
+
+
+@pytest.mark.parametrize("report_type", sorted(load_catalogue().types))
+def test_containers_of_recurring_findings_are_complete(report_type: str, tmp_path: Path) -> None:
+    """Report and Case of a day without changes contain what they would without a history."""
+    options = Options(create_incident=True, case_min_severity="info")
+    paths = [tmp_path / f"{number}.csv" for number in (1, 2)]
+    infos = [info_of(report_type, day=DAY + timedelta(number)) for number in (1, 2)]
+    header, (rows, others) = _days(report_type)
+    catalogue = load_catalogue()
+    known = catalogue.report_type(report_type, header)
+    parts = [catalogue.finding_part(known, catalogue.column(report_type, name)) for name in header]
+    moved = [
+        [new if part == VOLATILE else old for part, old, new in zip(parts, *two, strict=True)]
+        for two in zip(rows, others, strict=True)
+    ]
+    for path, cells in zip(paths, (rows, moved), strict=True):
+        path.write_bytes(csv_bytes(header, cells))
+    comparer = ReportComparer(lambda: open_history(tmp_path / "history", "one"), FakeLog())
+    try:
+        comparer.compare(paths[0], infos[0])
+        comparer.commit(paths[0])
+        comparison = comparer.compare(paths[1], infos[1])
+        assert comparison is not None
+        assert set(comparison.verdicts) == {RECURRING}
+        compared = _contained(converted_by(paths[1], infos[1], options, comparison)[0])
+    finally:
+        comparer.close()
+    assert compared == _contained(converted_by(paths[1], infos[1], options, None)[0])
+    assert len(compared) == 2
+
+
+def _days(report_type: str) -> tuple[list[str], list[list[list[str]]]]:
+    """Return a header, and as many rows for each of two days."""
+    header: list[str] = []
+    days = []
+    for seed in (1, 2):
+        content = b"".join(report_chunks(report_type, DAY, 12, seed=seed)).decode()
+        header, *rows = csv.reader(io.StringIO(content))
+        days.append(rows)
+    return header, days
+
+
+def _contained(bundles: list[bytes]) -> dict[str, set[str]]:
+    """Return by id what each Report and Case contains, whichever of the two names the other."""
+    objects = [stix for bundle in bundles for stix in json.loads(bundle)["objects"]]
+    found: dict[str, set[str]] = {}
+    for stix in objects:
+        if stix["type"] in ("report", "case-incident"):
+            found.setdefault(stix["id"], set()).update(stix["object_refs"])
+    for note in objects:
+        for ref in note["object_refs"] if note["type"] == "note" else ():
+            if ref in found:
+                found[ref].add(note["id"])
+    return found
 
 
 def test_history_that_is_deleted_before_a_commit_starts_again(

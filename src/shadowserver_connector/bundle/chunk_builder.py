@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import chain
 from typing import Final, NamedTuple, Protocol
 
@@ -53,6 +53,10 @@ class ContainerWriter(Protocol):
     @property
     def author(self) -> str:
         """Id of the author. A Note about nothing else refers to it: STIX demands a reference."""
+
+    @property
+    def contains_already_sent(self) -> bool:
+        """Whether Report and Case refer to objects that an earlier import brought to OpenCTI."""
 
     def report(self, part: int, refs: Sequence[str]) -> ChunkObject:
         """Return the part of the Report that refers to just these objects."""
@@ -255,7 +259,11 @@ class ChunkBuilder:
                     now.observed[refs] = there.observed.pop(refs)
                     now.size += more
 
-    def _new_refs(self, finding: FindingObjects, fresh: Sequence[SerialisedObject]) -> list[str]:
+    def _new_refs(self, finding: FindingObjects, fresh: Iterable[SerialisedObject]) -> list[str]:
+        if not self._containers.contains_already_sent:
+            # The chunk may have one of them, though the Report does not refer to it so far.
+            unwanted = finding.already_sent
+            fresh = [each for each in finding.objects.values() if each.id not in unwanted]
         known = self._part_refs
         refs = [each.id for each in fresh if _IS_CONTAINED[each.layer] and each.id not in known]
         if finding.notes:
@@ -333,7 +341,9 @@ def _build_chunk(
         for note in notes
         if not note.attached
     ]
-    refs = [each.id for layer in CONTAINED_LAYERS for each in layers[layer]]
+    contained = [each.id for layer in CONTAINED_LAYERS for each in layers[layer]]
+    unwanted = () if containers.contains_already_sent else content.already_sent
+    refs = [stix_id for stix_id in contained if stix_id not in unwanted]
     refs += [note.id for note in notes if note.contained]
     layers[LAYER_OF["report"]].append(containers.report(content.part, refs))
     # For each copy of a Case that is sent, OpenCTI loads all its references. So with several parts

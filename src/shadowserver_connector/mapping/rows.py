@@ -82,8 +82,9 @@ class _RowFacts:
 class RowMapper:
     """Makes findings from rows, as a plan says; a bad cell costs only the object made of it.
 
-    Where a finding recurs, cells that change from day to day by themselves are left out: OpenCTI
-    has what they became on the first day.
+    Cells that change from day to day by themselves, such as the address of a sinkhole, become
+    objects on every day, so that the Report contains them. What is kept of a finding from day to
+    day, its Observed-Data and its Note, refers to none of them while it recurs.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class RowMapper:
             b"" if sends_all or comparison is None else comparison.known_from_later
         )
         self._volatile_places = plan.volatile_places
+        self._refers = plan.context.options.repeats != "skip"
         self._anomalies = anomalies
         self._too_late = plan.context.too_late
         self._cache = plan.context.cache_budget.new_cache(_REMEMBERED)
@@ -139,7 +141,7 @@ class RowMapper:
         if draft.already_sent:
             # OpenCTI has this Note. It is not sent again, so that it cannot name today's Report and
             # Case: they name it.
-            draft.attached, draft.contained = False, draft.attached
+            draft.attached, draft.contained = False, draft.attached and self._refers
         finding.notes.append(draft)
 
     def _add(self, finding: FindingObjects, rows: Sequence[CountedRow]) -> list[_RowFacts]:
@@ -154,18 +156,22 @@ class RowMapper:
         known_recurs = False
         for number, row, times in rows:
             recurs = bool(self._verdicts) and self._verdicts[number - 1] == RECURRING
-            stable = (
-                self._parts(self._without_volatile(row))
-                if self._volatile_places
-                else self._parts(row)
-            )
-            part = stable if recurs or not self._volatile_places else self._parts(row)
+            part = stable = self._parts(row)
+            if self._volatile_places:
+                stable = self._parts(self._without_volatile(row))
+                if recurs and not self._refers:
+                    part = stable
             labels = plan.labels.of(row)
             # Rows of one host usually become the same objects: these are not added again.
             if part is not known or labels is not known_labels or recurs is not known_recurs:
                 _update(finding.objects, part)
-                if self._verdicts:
-                    (finding.already_sent if recurs else sent).update(part.objects)
+                if recurs:
+                    finding.already_sent.update(stable.objects)
+                    # Others may be new: a sinkhole that the host did not meet before.
+                    if part is not stable:
+                        sent.update(part.objects.keys() - stable.objects.keys())
+                elif self._verdicts:
+                    sent.update(part.objects)
                 finding.labels.append((part.tagged, labels.lasting))
                 if part.labelled:
                     finding.labels.append((part.labelled, plan.labels.base))
@@ -196,14 +202,16 @@ class RowMapper:
             time = self._time(plan.time, number, row, times) or plan.context.day
             first, last = self._span(time, number, row, times)
             seen_times = times * self._count(number, row, times)
-            if observing and part.observables:
-                refs = self._observables(part, stable)
+            refs = self._observables(part, stable, recurs=recurs) if observing else ()
+            if refs:
                 waits = recurs and not self._update_due[number - 1]
                 finding.observed.append(
                     ObservedDraft(refs, first, last, seen_times, labels.all, waits)
                 )
             later = bool(self._known_from_later) and self._known_from_later[number - 1] == 1
-            added.append(_RowFacts(time, labels.all, part.noted, recurs, later))
+            # Otherwise a Note would be sent again for a sinkhole that OpenCTI lacks.
+            noted = stable.noted if recurs else part.noted
+            added.append(_RowFacts(time, labels.all, noted, recurs, later))
         # What a new row has in common with a recurring one is sent with the new one.
         finding.already_sent -= sent
         return added
@@ -214,16 +222,19 @@ class RowMapper:
             stable[at] = ""
         return stable
 
-    def _observables(self, part: RowObjects, stable: RowObjects) -> tuple[str, ...]:
+    def _observables(
+        self, part: RowObjects, stable: RowObjects, *, recurs: bool
+    ) -> tuple[str, ...]:
         """Return what an Observed-Data refers to: the same on each day of a finding.
 
-        So objects that differ from day to day are left out, such as the sinkhole that was contacted
-        or the password that was tried, unless there are no others.
+        So objects that differ from day to day are left out, such as the sinkhole that was
+        contacted. If there are no others, only the first day has an Observed-Data.
         """
         if part is stable:
             return part.observables
         there = part.objects
-        return tuple([each for each in stable.observables if each in there]) or part.observables
+        refs = tuple([each for each in stable.observables if each in there])
+        return refs if refs or recurs else part.observables
 
     def _parts(self, row: Row) -> RowObjects:
         """Return the parts of all sections as one, with the relationships between them."""

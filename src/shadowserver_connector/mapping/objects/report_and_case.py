@@ -105,6 +105,11 @@ class ReportContainers:
         return self.origin.author
 
     @property
+    def contains_already_sent(self) -> bool:
+        """Whether Report and Case refer to what an earlier import brought to OpenCTI."""
+        return self.options.repeats != "skip"
+
+    @property
     def has_case(self) -> bool:
         """Whether the report gets a Case: it is wanted, and the worst finding is severe enough."""
         wanted = self.options.case_min_severity
