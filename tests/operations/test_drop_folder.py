@@ -32,9 +32,9 @@ from shadowserver_connector.connector.events import (
 from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import NewerStateError, SettingsError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.operations import drop_folder_files
+from shadowserver_connector.operations import dropped_reports
 from shadowserver_connector.operations.drop_folder import DropFolder
-from shadowserver_connector.operations.drop_folder_files import (
+from shadowserver_connector.operations.dropped_reports import (
     _ChangedError,
     _open_file,
     files_in,
@@ -421,7 +421,7 @@ def test_a_full_disk_leaves_the_files_for_later(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     drop.put(NAME, b"one")
-    monkeypatch.setattr("shadowserver_connector.operations.drop_folder_files.fingerprint", refuse)
+    monkeypatch.setattr("shadowserver_connector.operations.dropped_reports.fingerprint", refuse)
     drop.poll(4)
     assert drop.files() == {NAME}
     assert drop.helper.connector_logger.messages("error") == [FOLDER_PROBLEM]
@@ -585,14 +585,14 @@ def test_a_file_that_grows_while_it_is_copied_is_imported_later(
 ) -> None:
     """A file that grows during the copy is imported after the next looks, whole."""
     path = drop.put(NAME, b"begin")
-    copied = drop_folder_files._copy
+    copied = dropped_reports._copy
 
     def grow(source: Any, target: Any, size: int) -> None:
         path.write_bytes(b"begin and end")
         copied(source, target, size)
         assert target.tell() == len(b"begin")
 
-    monkeypatch.setattr(drop_folder_files, "_copy", grow)
+    monkeypatch.setattr(dropped_reports, "_copy", grow)
     drop.poll()
     assert sent(drop.helper) == []
     monkeypatch.undo()
@@ -608,7 +608,7 @@ def test_a_file_with_holes_does_not_fill_the_disk(
     """A sparse file too large to copy is left in place; the other files are imported."""
     usage = SimpleNamespace(total=room, free=room)
     monkeypatch.setattr(
-        "shadowserver_connector.operations.drop_folder_files.shutil.disk_usage", lambda _: usage
+        "shadowserver_connector.operations.dropped_reports.shutil.disk_usage", lambda _: usage
     )
     path = drop.put("2024-01-31-scan_ssl-a-hole.csv", b"timestamp,ip\n")
     os.truncate(path, min(room, MAX_REPORT_BYTES) + 1)
@@ -625,7 +625,7 @@ def test_a_file_that_finds_no_room_keeps_no_other_waiting(
     """It is not even begun, as what else is on the disk needs the room, and waits for more."""
     usage = SimpleNamespace(total=1024**4, free=1024**2)
     monkeypatch.setattr(
-        "shadowserver_connector.operations.drop_folder_files.shutil.disk_usage", lambda _: usage
+        "shadowserver_connector.operations.dropped_reports.shutil.disk_usage", lambda _: usage
     )
     large = drop.put("2024-01-31-scan_ssl-a-large.csv", b"two")
     os.truncate(large, usage.free + 1)
@@ -762,9 +762,9 @@ def test_a_name_that_no_encoding_fits_is_moved_by_hand_and_back(drop: Drop) -> N
 @pytest.mark.parametrize(
     "place",
     [
-        "operations.drop_folder_files.find_reports",
-        "operations.drop_folder_files.fingerprint",
-        "operations.drop_folder_files.job_of",
+        "operations.dropped_reports.find_reports",
+        "operations.dropped_reports.fingerprint",
+        "operations.dropped_reports.job_of",
         "operations.drop_folder.put_away",
         "connector.importer.archive_if_configured",
         "operations.drop_folder.files_in",

@@ -13,7 +13,7 @@ from shadowserver_connector.connector.events import FileProcessed, ReportSkipped
 from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, Result, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
 from shadowserver_connector.errors import FatalError, NewerStateError, describe, is_disk_full
-from shadowserver_connector.operations.drop_folder_files import (
+from shadowserver_connector.operations.dropped_reports import (
     DroppedFile,
     DroppedReport,
     FileSignature,

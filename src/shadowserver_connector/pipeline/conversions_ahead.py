@@ -46,9 +46,9 @@ def pack(chunk: Chunk) -> bytes:
     """Return a chunk as bytes."""
     lines = [b"%d %d" % (chunk.rows, chunk.has_comparison)]
     for encoded in chunk.objects:
-        recurs = _ALREADY_SENT if encoded.id in chunk.already_sent else ""
+        mark = _ALREADY_SENT if encoded.id in chunk.already_sent else ""
         # JSON has no line breaks of its own.
-        lines += ((recurs + encoded.id).encode(), encoded.json)
+        lines += ((mark + encoded.id).encode(), encoded.json)
     return zlib.compress(b"\n".join(lines), _COMPRESSION_LEVEL)
 
 

@@ -1,4 +1,4 @@
-"""The rows of a report grouped by host: in memory if they are few, otherwise in sorted files."""
+"""The rows of a report grouped by a key: in memory if they are few, otherwise in sorted files."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ _BLOCK_ROWS: Final = 1_000
 
 
 class RowSort:
-    """Rows that can be read again host by host; `open_row_sort` creates one.
+    """Rows that can be read again key by key; `open_row_sort` creates one.
 
     Each method raises ``OSError`` if the disk fails or is full.
     """
@@ -178,7 +178,7 @@ class RowSort:
     def __init__(self, memory: int, stack: ExitStack) -> None:
         self._memory = memory
         self._stack = stack
-        # A row is kept as one text, its host first: a list of cells takes several times the memory.
+        # A row is kept as one text, its key first: a list of cells takes several times the memory.
         self._numbers: dict[str, int] = {}
         self._times: dict[str, int] = {}
         self._file: SortedFile | None = None
@@ -191,6 +191,7 @@ class RowSort:
     ) -> None:
         """Take all rows, in order of their numbers; to be called once.
 
+        ``key_of`` returns from a row and its number what it is grouped by, such as its host.
         ``text_of`` does as `Table.text_of`.
         """
         numbers = self._numbers
@@ -219,16 +220,16 @@ class RowSort:
         return self._file.items if self._file else len(self._numbers)
 
     def by_key(self, most: int) -> Iterator[list[CountedRow]]:
-        """Yield the rows of each host together, hosts and their rows in order of their text.
+        """Yield the rows of each key together, keys and their rows in order of their text.
 
-        A group has at most ``most`` rows, and fewer where their cells are long; a host with more
+        A group has at most ``most`` rows, and fewer where their cells are long; a key with more
         comes in several groups, one after the other. Rows that are equal come as one, with the
         number of the first.
         """
-        return _by_host(self._blocks(), most)
+        return _by_key(self._blocks(), most)
 
     def in_groups(self, most: int) -> Iterator[list[CountedRow]]:
-        """Yield the same rows in the same order, hosts with few rows several in a group.
+        """Yield the same rows in the same order, keys with few rows several in a group.
 
         None of these is divided, so that what its rows share need not be in two chunks.
         """
@@ -269,7 +270,7 @@ def open_row_sort(memory: int = SORT_BYTES) -> Iterator[RowSort]:
         yield RowSort(memory, stack)
 
 
-def _by_host(blocks: Iterable[list[Item]], most: int) -> Iterator[list[CountedRow]]:
+def _by_key(blocks: Iterable[list[Item]], most: int) -> Iterator[list[CountedRow]]:
     for group, _ in _groups(blocks, most):
         yield group
 
@@ -290,21 +291,21 @@ def _together(blocks: Iterable[list[Item]], most: int) -> Iterator[list[CountedR
 
 
 def _groups(blocks: Iterable[list[Item]], most: int) -> Iterator[tuple[list[CountedRow], int]]:
-    """Cut sorted rows into groups of one host; yield each with the bytes of its cells."""
+    """Cut sorted rows into groups of one key; yield each with the bytes of its cells."""
     group: list[CountedRow] = []
     current = ""
     size = 0
     for block in blocks:
         for text, number, times in block:
             cells = text.split(BETWEEN)
-            host = cells.pop(0)
+            key = cells.pop(0)
             # Bytes, as a chunk's limit counts them.
             length = len(text) if text.isascii() else len(text.encode())
-            if group and (host != current or len(group) >= most or size + length > GROUP_BYTES):
+            if group and (key != current or len(group) >= most or size + length > GROUP_BYTES):
                 yield group, size
                 group = []
                 size = 0
-            current = host
+            current = key
             size += length
             group.append((number, cells, times))
     if group:
