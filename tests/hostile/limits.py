@@ -39,7 +39,7 @@ def convert(path: Path, report_type: str, notes: str) -> dict[str, Any]:
     return {
         "rows": outcome.rows,
         "objects": outcome.objects,
-        "oddities": outcome.oddities,
+        "anomalies": outcome.anomalies,
         "remarks": outcome.remarks,
         "largest": largest,
     }

@@ -98,8 +98,8 @@ class History:
             number = _feed(connection, feed)
             previous, reports = _reports(connection, number, today)
             judge = Judge(rows.rows, today, absence, refresh, reports)
-            lost = _Lost(previous, today)
-            _merge(rows.findings(), _known(connection, number), judge.judge, lost.look)
+            lost = _GoneFinder(previous, today)
+            _merge(rows.findings(), _known(connection, number), judge.judge, lost.check)
             which = lost.which(connection)
         return Comparison(
             verdicts=bytes(judge.verdicts),
@@ -159,7 +159,7 @@ def open_history(directory: Path, owner: str) -> History:
     return History(open_database(directory, owner))
 
 
-class _Lost:
+class _GoneFinder:
     """Looks for findings of the previous report that are not in this one."""
 
     def __init__(self, previous: int, today: int) -> None:
@@ -168,7 +168,7 @@ class _Lost:
         self._oldest: list[tuple[int, Known]] = []
         self.number = 0
 
-    def look(self, known: Known) -> None:
+    def check(self, known: Known) -> None:
         record = record_of(known)
         if not self._previous or not record.was_seen(self._previous):
             return

@@ -125,7 +125,7 @@ def convert_report(
     # A pass of its own: the text of the Report, which is in the first chunk, quotes the hashes.
     facts = fingerprint(path)
     anomalies = Anomalies(info.file)
-    tally = _Tally(emit)
+    counter = _ChunkCounter(emit)
     with (
         relaxed_garbage_collection(),
         _table(path, anomalies, comparison) as table,
@@ -145,7 +145,7 @@ def convert_report(
         containers = _containers(info, plan, statistics, facts, anomalies, history)
         artifact = _artifact(path, info, facts, plan)
         builder = _builder(
-            artifact, containers, _marking_already_sent(comparison, containers, tally.emit)
+            artifact, containers, _marking_already_sent(comparison, containers, counter.emit)
         )
         for finding in _findings(rows, plan, statistics, anomalies, comparison, info):
             if left_out := builder.add(finding):
@@ -161,13 +161,13 @@ def convert_report(
         skipped=statistics.skipped,
         filtered=statistics.filtered,
         cut=statistics.cut,
-        chunks=tally.chunks,
-        objects=dict(sorted(tally.objects.items())),
-        referred=tally.referred,
+        chunks=counter.chunks,
+        objects=dict(sorted(counter.objects.items())),
+        referred=counter.referred,
         empty=table.empty_rows,
         size=facts.size,
         sha256=facts.sha256,
-        oddities=anomalies.counts(),
+        anomalies=anomalies.counts(),
         remarks=tuple(anomalies.lines()),
         verdict_counts=None if comparison is None else comparison.summary(),
     )
@@ -201,7 +201,7 @@ def _without_recurring(
             yield numbered
 
 
-class _Tally:
+class _ChunkCounter:
     def __init__(self, emit: Callable[[Chunk], None]) -> None:
         self._emit = emit
         self.chunks = 0

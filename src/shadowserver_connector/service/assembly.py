@@ -193,7 +193,7 @@ class Runtime:
             helper,
             state_store,
             observe_run(run, self.observe),
-            _looking_at_queue(helper, poll),
+            _checking_queue(helper, poll),
             chosen.drop_dir is not None,
         )
 
@@ -207,24 +207,24 @@ def _observer(loaded: LoadedSettings, writer: StatusWriter) -> Observe:
     return observe_both(writer.observe, Metrics().observe)
 
 
-_QUEUE_LOOK: Final = 300.0
+_QUEUE_INTERVAL: Final = 300.0
 """Seconds between two checks of OpenCTI's queue while nothing is sent."""
 
 
-def _looking_at_queue(helper: Any, poll: Callable[[], None]) -> Callable[[], None]:
+def _checking_queue(helper: Any, poll: Callable[[], None]) -> Callable[[], None]:
     """Return ``poll`` with an occasional check of the queue, which empties between the runs."""
     due = 0.0
 
-    def look() -> None:
+    def check() -> None:
         nonlocal due
         if time.monotonic() >= due:
-            due = time.monotonic() + _QUEUE_LOOK
+            due = time.monotonic() + _QUEUE_INTERVAL
             with suppress(SinkUnavailableError):
                 # There both the status (`StatusWriter`) and pycti's ping find it.
                 helper.connector_info.queue_messages_size = queued_megabytes(helper)
         poll()
 
-    return look
+    return check
 
 
 def setting_warnings(connector: ConnectorSettings, helper: Any) -> Iterator[str]:

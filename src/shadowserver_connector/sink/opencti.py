@@ -139,7 +139,7 @@ class Delivery:
             self._send(without_artifact(chunk), original)
 
     def _send(self, chunk: Chunk, original: Path) -> None:
-        leave_out = self._needless(chunk)
+        leave_out = self._unneeded(chunk)
         if len(leave_out) == len(chunk.objects):
             # The same file came twice in a work, and pycti accepts no bundle without objects.
             return
@@ -162,7 +162,7 @@ class Delivery:
         validated = helper.connect_validate_before_import
         return bool(copied and helper.bundle_send_to_queue and not validated)
 
-    def _needless(self, chunk: Chunk) -> frozenset[str]:
+    def _unneeded(self, chunk: Chunk) -> frozenset[str]:
         """Return what need not be sent; raises WorkDeletedError."""
         work_id = self._work_id
         if work_id is None:
