@@ -61,7 +61,9 @@ class NewerStateError(FatalError):
 
 
 class HistoryUnusableError(FatalError):
-    """The history's directory cannot be used: read-only, of a newer version, or in use."""
+    """The history cannot be used: read-only, without file locks, in use, of a newer version, or of
+    another connector.
+    """
 
 
 class HistoryInUseError(HistoryUnusableError):

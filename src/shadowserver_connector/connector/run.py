@@ -53,13 +53,16 @@ from shadowserver_connector.state.state import (
 from shadowserver_connector.waiting import OPENCTI, SHADOWSERVER, Waiter
 
 
+def is_type_wanted(settings: ShadowserverSettings, report_type: str) -> bool:
+    """Tell whether the settings choose a report type, and do not exclude it."""
+    chosen = not settings.report_types or report_type in settings.report_types
+    return chosen and report_type not in settings.exclude_types
+
+
 def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
-    """Tell whether the settings choose a report: by type and list, minus what is excluded."""
-    return (
-        (not settings.report_types or report.type in settings.report_types)
-        and (not settings.report_names or report.list in settings.report_names)
-        and report.type not in settings.exclude_types
-    )
+    """Tell whether the settings choose a report, by type and list."""
+    listed = not settings.report_names or report.list in settings.report_names
+    return listed and is_type_wanted(settings, report.type)
 
 
 def reports_of_day(
@@ -325,8 +328,10 @@ Shadowserver's own clients ask every hour, too.
 """
 RUN_FAILED: Final = "The run failed"
 RESET: Final = "The state was reset in OpenCTI: everything is imported again"
-# Seconds after which a pause between two runs checks whether the state was reset.
-_LONGEST_PAUSE: Final = 10.0
+POLL_INTERVAL: Final = 10.0
+"""Seconds between two checks for a reset, and for files in the drop folder, between two runs. A
+file that is the same in two of them counts as complete.
+"""
 
 Run = Callable[[], bool]
 
@@ -350,8 +355,8 @@ def run_for_ever(
     the settings are wrong. Later, a key may be renewed while the schedule continues. ``on_end`` is
     called after each run with the seconds until the next one.
 
-    ``between`` is called every ten seconds while it waits for the next run. An error that it raises
-    is logged, once while it stays the same, and ends nothing, except for Stopping.
+    ``between`` is called every `POLL_INTERVAL` while it waits for the next run. An error that it
+    raises is logged, once while it stays the same, and ends nothing, except for Stopping.
 
     pycti's own scheduler is not used: if OpenCTI does not answer, it ends the process.
     """
@@ -378,7 +383,7 @@ def _pause_until_reset(
     end = time.monotonic() + seconds
     said = ""
     while (left := end - time.monotonic()) > 0:
-        waiter.pause(min(left, _LONGEST_PAUSE))
+        waiter.pause(min(left, POLL_INTERVAL))
         reason = _reason_of(between)
         if reason and reason != said:
             waiter.log.error("A task between two runs failed", {"reason": reason})

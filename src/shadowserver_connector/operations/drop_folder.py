@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from shadowserver_connector.connector.day_import import ImportContext
 from shadowserver_connector.connector.events import FileProcessed, ReportSkipped
 from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, Result, event_of
+from shadowserver_connector.connector.run import is_type_wanted
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
 from shadowserver_connector.errors import FatalError, NewerStateError, describe, is_disk_full
 from shadowserver_connector.operations.dropped_reports import (
@@ -33,10 +33,6 @@ from shadowserver_connector.pipeline.conversions_ahead import Conversions, begin
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.state.state import are_bytes_known
-
-# As often as `run_for_ever` polls.
-POLL_INTERVAL: Final = 10.0
-"""Seconds between two polls; a file that is unchanged between them counts as complete."""
 
 
 class DropFolder:
@@ -200,9 +196,7 @@ class DropFolder:
         if are_bytes_known(self._context.state_store.last_known(), found.sha256):
             return False
         # By type alone: a file may not tell the name of its list.
-        settings, report_type = self._context.settings, found.job[1].type
-        chosen = not settings.report_types or report_type in settings.report_types
-        return bool(found.reason) or (chosen and report_type not in settings.exclude_types)
+        return bool(found.reason) or is_type_wanted(self._context.settings, found.job[1].type)
 
     def _report_result(self, path: Path, reasons: list[str]) -> None:
         log = self._context.log

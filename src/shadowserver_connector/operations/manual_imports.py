@@ -75,8 +75,8 @@ def backfill(
     The reports of a day are in one work, closed with the day. With an executor they are converted
     there as soon as they are downloaded. The state of the connector is not written. While the disk
     of ``workdir`` is nearly full, no download is started, except for a report whose turn it is and
-    whose download was started before. Raises CredentialsError, and SinkUnavailableError or
-    ``OSError`` if a disk fails.
+    whose download was started before. Raises FatalError, such as CredentialsError, and
+    SinkUnavailableError or ``OSError`` if a disk fails.
     """
     floor = DiskFloor(workdir, settings.disk_floor, setup.session.waiter)
     setup = replace(setup, archive=settings.archive_dir)

@@ -14,7 +14,13 @@ from typing import Final, NoReturn
 from shadowserver_connector import __version__
 from shadowserver_connector.connector.events import Exited
 from shadowserver_connector.connector.helper import pycti_version
-from shadowserver_connector.connector.run import RUN_FAILED, Run, run_for_ever, run_through
+from shadowserver_connector.connector.run import (
+    POLL_INTERVAL,
+    RUN_FAILED,
+    Run,
+    run_for_ever,
+    run_through,
+)
 from shadowserver_connector.errors import (
     INTERRUPTED,
     OK,
@@ -26,7 +32,6 @@ from shadowserver_connector.errors import (
     exit_code_of,
 )
 from shadowserver_connector.logger import configure_logging
-from shadowserver_connector.operations.drop_folder import POLL_INTERVAL
 from shadowserver_connector.service.assembly import CHECK_SETTING, Runtime
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.waiting import Stopping, Waiter

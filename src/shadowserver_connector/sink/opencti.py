@@ -94,7 +94,10 @@ class Delivery:
         self._forget_work()
 
     def close_at_once(self, message: str) -> None:
-        """Close the work with one attempt, on the way out; raises SinkUnavailableError."""
+        """Close the work with one attempt, on the way out.
+
+        Raises SinkUnavailableError, VersionError.
+        """
         # The id is taken first, because the thread that sends may be about to close the work too.
         work_id, self._work_id = self._work_id, None
         if work_id is not None:
