@@ -34,8 +34,7 @@ TOP: Final = 10
 """Lines of each table of most frequent values."""
 
 MAX_BYTES: Final = 64 * 1024
-"""Maximum size of a Report's text. It usually has 2 to 10 KiB; chosen values could make it 100.
-"""
+"""Bytes of a Report's text at most. Only long cells, chosen by somebody, make it that long."""
 
 REPORT_PREVIEW_CHARACTERS: Final = 400
 """Characters of a Report's description that OpenCTI shows before "more", as plain text."""
