@@ -118,6 +118,12 @@ def test_overlong_name_keeps_its_extension() -> None:
     assert safe_name("x" * 5000 + ".csv").endswith("x.csv")
 
 
+def test_cut_name_does_not_end_in_dots() -> None:
+    """Where the cut leaves dots at the end they go, as those of a short name do."""
+    safe = safe_name("x" * 198 + ".. and more")
+    assert safe == safe_name(safe) == "x" * 198
+
+
 @pytest.mark.parametrize(
     ("name", "report_type", "listed"),
     [

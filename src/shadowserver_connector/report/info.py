@@ -120,7 +120,7 @@ def safe_name(name: str) -> str:
         extension = match.group() if (match := _EXTENSION.search(base)) else ""
         # The cut may go through a character.
         kept = base.encode()[: NAME_BYTES - len(extension)].decode(errors="ignore")
-        base = kept + extension
+        base = kept.rstrip(". ") + extension
     return base or "report.csv"
 
 
