@@ -328,6 +328,19 @@ def test_a_subject_in_another_column_is_another_finding(address: str) -> None:
     assert alone.read([address, "22"]).key == both.read(["", address, "22"]).key
 
 
+def test_a_sighting_names_all_that_fits_and_no_half_of_a_cve() -> None:
+    """Ten CVE ids fit, as rows of Exchange servers have; a cut one would be another id."""
+    reader = _reader("scan_exchange", ["ip", "port", "protocol", "tag"])
+    cves = [f"cve-2024-{number}" for number in range(10_000, 10_040)]
+    few = reader.read(["192.0.2.1", "443", "tcp", ";".join(cves[:10])])
+    assert few.what == f"443/tcp {' '.join(cves[:10])}"
+    many = reader.read(["192.0.2.1", "443", "tcp", ";".join(cves)])
+    assert len(many.what) <= 300
+    _, *named, end = many.what.split(" ")
+    assert (named, end) == (cves[: len(named)], "…")
+    assert reader.read(["192.0.2.1", "443", "tcp", "x" * 400]).what.startswith("443/tcp")
+
+
 def test_a_sighting_says_what_and_who() -> None:
     """A finding's label has port, protocol and tags, each once; its name is in lower case."""
     header = ["ip", "port", "protocol", "tag", "hostname"]

@@ -9,14 +9,12 @@ from heapq import merge
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from shadowserver_connector.history.record import states_of
+from shadowserver_connector.history.record import shortened, states_of
 from shadowserver_connector.memory_limits import COMPARED_ROWS
 from shadowserver_connector.temporary import as_block, read_blocks, temporary_folder
 
 # Rows that are read back at once: while parts are merged, one block of each is in memory.
 _BLOCK: Final = 500
-# What several rows say as one; a single one has at most 120 characters.
-_LONGEST_WHAT: Final = 160
 
 # Key, number of the row (from 0), state, what, name: in this order, so that they sort by key and
 # row.
@@ -39,7 +37,7 @@ class ReportedFinding:
     def what(self) -> str:
         """What was found, of all rows together."""
         texts = sorted({row[3] for row in self.rows} - {""})
-        return texts[0] if len(texts) == 1 else ", ".join(texts)[:_LONGEST_WHAT]
+        return texts[0] if len(texts) == 1 else shortened(", ".join(texts))
 
     @property
     def name(self) -> str:

@@ -28,6 +28,9 @@ never, and one change in 2.8e14 is missed; docs/history.md has the calculation.
 SUBJECT_CHARACTERS: Final = 60
 """Limit for a subject in the key that is not an address; the digest covers all of it."""
 
+LONGEST_WHAT: Final = 300
+"""Limit for the text that says what was found; rows of Exchange servers name ten CVEs and more."""
+
 # A finding may have as many rows as its report: beyond 48 bytes a digest does.
 MAX_STATES: Final = 8
 """Maximum number of distinct states of a finding on one day that are stored one by one."""
@@ -90,6 +93,17 @@ class FindingRecord:
         """Return the first day after this one, which is before the last, on which it was seen."""
         later = self.seen_bits & ((1 << min(self.last - day, WINDOW)) - 1)
         return self.last - later.bit_length() + 1
+
+
+def shortened(what: str) -> str:
+    """Return what was found within the limit, without half a word at the end.
+
+    Half of a CVE id would be another one.
+    """
+    if len(what) <= LONGEST_WHAT:
+        return what
+    whole = what[:LONGEST_WHAT].rpartition(" ")[0].rstrip(",")
+    return f"{whole or what[: LONGEST_WHAT - 2]} …"
 
 
 def states_of(states: set[bytes]) -> bytes:

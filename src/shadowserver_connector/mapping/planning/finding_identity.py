@@ -21,7 +21,7 @@ from typing import Final, final
 
 from shadowserver_connector.catalogue.catalogue import Catalogue, ReportType
 from shadowserver_connector.catalogue.columns import ADDRESS_ROLES, IDENTITY, STATE, WORDING, Column
-from shadowserver_connector.history.record import DIGEST_BYTES
+from shadowserver_connector.history.record import DIGEST_BYTES, shortened
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.planning.subjects import (
@@ -44,7 +44,6 @@ _DIFFERING: Final = frozenset(
 """Roles whose cells differ in nearly every row, so that caching them is of little use."""
 _LONGEST_OTHERS: Final = 200
 """The same limit for the cells of an identity, but for its address, together."""
-_LONGEST_WHAT: Final = 120
 _LONGEST_NAME: Final = 255
 _NO_SUBJECT: Final = b"t"
 """The subject of rows in which no cell names one: an empty text."""
@@ -350,7 +349,7 @@ def _what_of(said: Sequence[str]) -> str:
     port, protocol, *cells = ["" if is_empty("text", cell) else cell.strip() for cell in said]
     endpoint = "/".join(filter(None, (port, protocol.lower())))
     words = [word.strip() for cell in cells for word in cell.replace(",", ";").split(";")]
-    return " ".join(filter(None, (endpoint, *dict.fromkeys(words))))[:_LONGEST_WHAT]
+    return shortened(" ".join(filter(None, (endpoint, *dict.fromkeys(words)))))
 
 
 def _normal(role: str, part: str) -> Callable[[str], str]:
