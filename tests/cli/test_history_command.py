@@ -137,7 +137,8 @@ def test_what_is_open_longest(run: Run, reported: Callable[..., str]) -> None:
     [
         (["192.0.2.1"], 3, "there is no history; name the directory that has one"),
         ([], 2, "name an address, network, host name, CVE id or report type, or use --open"),
-        (["192.0.2.1", "--open", "5"], 2, "name an address"),
+        ([""], 2, "name an address"),
+        (["192.0.2.1", "--open", "5"], 2, "leave out 192.0.2.1 or --open"),
     ],
 )
 def test_what_cannot_be_asked(run: Run, arguments: list[str], code: int, said: str) -> None:
@@ -146,3 +147,29 @@ def test_what_cannot_be_asked(run: Run, arguments: list[str], code: int, said: s
     assert result.exit_code == code
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("192.0.2.0/33", "192.0.2.256", "192.0.2.1:22", "192.0.2.1-192.0.2.9", "192.0.2.*"),
+        *("192.0.2.1,192.0.2.2", "2001:db8::/129", "2001:db8:::1"),
+        *("CVE-2021-1", "cve 2021-12345", "AS64496"),
+    ],
+)
+def test_a_mistyped_question_is_not_answered_with_nothing(
+    run: Run, reported: Callable[..., str], asked: str
+) -> None:
+    """Where nothing can be found, "nothing was reported" would be false comfort."""
+    run("convert", reported(10, a="1"), *TO, "--history", "past")
+    result = run("history", asked, "--dir", "past")
+    assert result.exit_code == 2
+    assert "is not an address, network, host name, CVE id or report type" in result.stderr
+
+
+@pytest.mark.parametrize("asked", ["203.0.113.9", "nobody.example.org", "CVE-2021-12345", "a1.de"])
+def test_nothing_was_reported(run: Run, reported: Callable[..., str], asked: str) -> None:
+    """What is not in the history is said so, and that is no error."""
+    run("convert", reported(10, a="1"), *TO, "--history", "past")
+    result = run("history", asked, "--dir", "past")
+    assert (result.exit_code, result.stderr) == (0, f"nothing was reported of {asked}\n")

@@ -32,6 +32,7 @@ DAYS: list[tuple[ReportFeed, int, list[Row]]] = [
             ("192.0.2.9", "443", "a", "443/tcp ssl cve-2024-12345", "old.example.net"),
             ("198.51.100.1", "443", "a", "443/tcp ssl", ""),
             ("2001:db8::1", "443", "a", "443/tcp ssl", "www.example.net"),
+            ("203.0.113.4", "443", "a", "443/tcp ssl", "203.0.113.4"),
         ],
     ),
     (SSL, 3, [("192.0.2.1", "443", "b", "443/tcp ssl cve-2024-1234", "www.example.net")]),
@@ -105,6 +106,7 @@ def test_an_address_has_all_its_findings_over_all_types(about: Asked) -> None:
         ("someone@example.net", ["someone@example.net"]),
         ("CVE-2024-1234", ["192.0.2.1"]),
         ("cve-2024-12345", ["192.0.2.9"]),
+        ("Event4_Sinkhole", ["192.0.2.0/24", "192.0.2.1"]),
         ("event4_sinkhole", ["192.0.2.0/24", "192.0.2.1"]),
         ("nobody.example.net", []),
     ],
@@ -114,6 +116,12 @@ def test_what_is_asked_for_is_found_and_nothing_else(
 ) -> None:
     """Networks, names, accounts, CVE ids and types find exactly their findings."""
     assert sorted(entry.subject for entry in about(asked)) == subjects
+
+
+def test_an_address_is_not_its_own_name(about: Asked) -> None:
+    """The host of a URL may be the address that the finding is on."""
+    (found,) = about("203.0.113.4")
+    assert (found.subject, found.names) == ("203.0.113.4", ())
 
 
 def test_the_longest_open_come_first(directory: Path) -> None:

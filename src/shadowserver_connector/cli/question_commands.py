@@ -30,7 +30,12 @@ from shadowserver_connector.errors import (
     is_about,
 )
 from shadowserver_connector.history.database import reading_only
-from shadowserver_connector.history.questions import FindingHistory, findings_about, open_longest
+from shadowserver_connector.history.questions import (
+    FindingHistory,
+    findings_about,
+    is_mistyped,
+    open_longest,
+)
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
 from shadowserver_connector.pipeline.batch import (
@@ -42,7 +47,7 @@ from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.layout import SURPLUS
 from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
-from shadowserver_connector.report.wording import counted, unreadable_error
+from shadowserver_connector.report.wording import counted, printable, unreadable_error
 from shadowserver_connector.temporary import temporary_folder
 
 
@@ -157,17 +162,22 @@ _FINDING_HEADINGS = (
 )
 
 
+_SUBJECTS = "an address, network, host name, CVE id or report type"
+
+
 def history(directory: Path, term: str | None, longest: int | None, *, form: OutputFormat) -> int:
     """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
-    if (term is None) == (longest is None):
-        raise UsageError(
-            "name an address, network, host name, CVE id or report type, or use --open"
-        )
+    if term is not None and longest is not None:
+        raise UsageError(f"--open covers the whole history; leave out {printable(term)} or --open")
+    if longest is None and not (term and term.strip()):
+        raise UsageError(f"name {_SUBJECTS}, or use --open")
     with reading_only(directory) as connection:
         if term is not None:
             found = list(findings_about(connection, term))
         else:
             found = open_longest(connection, longest or 1)
+    if term is not None and not found and is_mistyped(term):
+        raise UsageError(f"{printable(term)} is not {_SUBJECTS}")
     if form is OutputFormat.JSON:
         print_json([_finding_as_json(finding) for finding in found])
         return OK

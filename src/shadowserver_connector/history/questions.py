@@ -13,6 +13,12 @@ from shadowserver_connector.history.record import DIGEST_BYTES, SUBJECT_CHARACTE
 
 _COLUMNS: Final = "feed, key, first, last, since, before, days, label"
 _CVE: Final = re.compile(r"CVE-\d{4}-\d{4,}", re.IGNORECASE)
+# Numbers with what separates those of addresses, networks and ranges; hexadecimal ones with two
+# colons; AS or CVE with a number.
+_ADDRESS_LIKE: Final = re.compile(
+    r"(?=\S*[.:/])\d[\d.:/*,-]*|[\da-f]*:[\da-f.]*:[\da-f:.]*(/\S*)?|as\d+|cve[-_ ]?\d[\d-]*",
+    re.IGNORECASE,
+)
 
 
 class FindingHistory(NamedTuple):
@@ -55,10 +61,23 @@ def findings_about(connection: sqlite3.Connection, term: str) -> Iterator[Findin
         said = "label IN (SELECT id FROM labels WHERE instr(lower(text), ?))"
         entries = _found(connection, [(said, (term.lower(),))])
         yield from (entry for entry in entries if whole.search(entry.what))
-    elif connection.execute("SELECT 1 FROM feeds WHERE type = ?", (term,)).fetchone():
-        yield from _found(connection, [("1", ())], term)
+    elif connection.execute("SELECT 1 FROM feeds WHERE type = ?", (term.lower(),)).fetchone():
+        yield from _found(connection, [("1", ())], term.lower())
     else:
         yield from _found(connection, [_of(subject) for subject in _subjects(connection, term)])
+
+
+def is_mistyped(term: str) -> bool:
+    """Return whether this is like an address, a network or a CVE id, but is none.
+
+    A name or an account may be any text.
+    """
+    term = term.strip()
+    return (
+        _ADDRESS_LIKE.fullmatch(term) is not None
+        and _network(term) is None
+        and _CVE.fullmatch(term) is None
+    )
 
 
 def open_longest(connection: sqlite3.Connection, most: int) -> list[FindingHistory]:
@@ -102,12 +121,14 @@ def _entries(
         names = connection.execute(
             "SELECT name FROM names WHERE subject = ? ORDER BY name", (subject,)
         )
+        shown = subject_text(subject)
         yield FindingHistory(
             type=feed_type,
             list=feed_list,
-            subject=subject_text(subject),
+            subject=shown,
             what=text[0] if text else "",
-            names=tuple(name for (name,) in names),
+            # The host of a URL may be the address itself.
+            names=tuple(name for (name,) in names if name != shown),
             first=day_of(first),
             last=day_of(last),
             days=days,
