@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,16 @@ def test_nothing_was_reported(run: Run, reported: Callable[..., str], asked: str
     run("convert", reported(10, a="1"), *TO, "--history", "past")
     result = run("history", asked, "--dir", "past")
     assert (result.exit_code, result.stderr) == (0, f"nothing was reported of {asked}\n")
+
+
+def test_what_is_back_again_is_not_called_new(
+    run: Run, reported: Callable[..., str], tmp_path: Path
+) -> None:
+    """The first sentences of the Report and the counts below them agree."""
+    days = [reported(1, a="1", b="1"), reported(2, a="1"), reported(20, a="1", b="1", c="1")]
+    run("convert", *days, *TO, "--history", "past")
+    (bundle,) = (tmp_path / "out").glob("2024-01-20/*/*.json")
+    objects = json.loads(bundle.read_text())["objects"]
+    text = next(each["description"] for each in objects if each["type"] == "report")
+    assert "1 is new since 2024-01-02, 1 back again." in text
+    assert "1 new finding, 0 changed, 1 still there, 1 back again, 0 no longer" in text

@@ -81,10 +81,11 @@ def _new(statistics: RowStatistics, history: HistoryHighlights | None) -> str:
     counts = comparison.counts
     if comparison.previous_day is None:
         return "No earlier report to compare with."
-    new = counts["new"] + counts["resurfaced"]
+    new = counts["new"]
     verb = "is" if new == 1 else "are"
+    back = f", {counts['resurfaced']:,} back again" if counts["resurfaced"] else ""
     gone = f", {comparison.gone_count:,} no longer reported" if comparison.gone_count else ""
-    return f"{of_all(statistics)}{new:,} {verb} new since {comparison.previous_day}{gone}."
+    return f"{of_all(statistics)}{new:,} {verb} new since {comparison.previous_day}{back}{gone}."
 
 
 def _worst(statistics: RowStatistics, room: int) -> str:
