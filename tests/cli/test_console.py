@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from io import StringIO
 
 import pytest
@@ -89,3 +91,14 @@ def test_csv_protects_texts_from_spreadsheets_and_leaves_numbers(
     rows = [("=1+1", -5), ("-x", 7)]
     console.print_table(("Name", "Number"), rows, console.OutputFormat.CSV)
     assert capsys.readouterr().out == "Name,Number\n'=1+1,-5\n'-x,7\n"
+
+
+def test_whoever_reads_a_table_as_csv_may_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--csv | head`` ends without an error message, and with the code of the other forms."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        with pytest.raises(SystemExit) as ended:
+            console.print_table(HEADINGS, ROWS, console.OutputFormat.CSV)
+    assert ended.value.code == 1

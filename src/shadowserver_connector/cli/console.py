@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from shadowserver_connector.errors import SOME_FAILED
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.wording import printable
 
@@ -88,7 +90,14 @@ def print_table(
     if form is OutputFormat.CSV:
         # As other commands end lines; the csv module would write CRLF.
         lines = csv.writer(sys.stdout, lineterminator="\n")
-        lines.writerows([headings, *([_csv_cell(value) for value in row] for row in rows)])
+        try:
+            lines.writerows([headings, *([_csv_cell(value) for value in row] for row in rows)])
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever reads, such as `head`, has enough. Rich ends in the same way; what is written
+            # from here on must not fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(SOME_FAILED)
     elif rows:
         _print_for_people(headings, rows)
 
