@@ -350,7 +350,7 @@ def test_days_are_compared(show: Show) -> None:
     }
     page = show("tab=findings&status=gone")
     assert subjects(page) == ["203.0.113.5"]
-    assert page.texts(f"{SHOWN} .of-status") == ["not since 2024-01-31"]
+    assert page.texts(f"{SHOWN} .of-status") == ["not on 2024-01-31"]
     page = show("tab=findings&status=changed")
     assert page.texts(f"{SHOWN} .of-status") == ["changed"]
     page.click(SHOWN)

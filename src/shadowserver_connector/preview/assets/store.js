@@ -38,7 +38,7 @@ const rankOf = (row) => SEVERITIES.indexOf(text("severity", row));
 
 function statusOf(row) {
   const gone = text("gone", row);
-  if (gone) return `not since ${gone}`;
+  if (gone) return `not on ${gone}`;
   return VERDICTS[text("verdict", row)] ?? "";
 }
 
