@@ -102,8 +102,9 @@ def shortened(what: str) -> str:
     """
     if len(what) <= LONGEST_WHAT:
         return what
-    whole = what[:LONGEST_WHAT].rpartition(" ")[0].rstrip(",")
-    return f"{whole or what[: LONGEST_WHAT - 2]} …"
+    most = LONGEST_WHAT - len(" …")
+    whole = what[: most + 1].rpartition(" ")[0].rstrip(",")
+    return f"{whole or what[:most]} …"
 
 
 def states_of(states: set[bytes]) -> bytes:
