@@ -44,9 +44,9 @@ class Names:
         """Return the part's Report as a list of its references."""
         return ChunkObject(f"report--{part}", orjson.dumps({"object_refs": list(refs)}))
 
-    def case(self, part: int, refs: Sequence[str], *, is_single_part: bool) -> ChunkObject | None:
+    def case(self, part: int, refs: Sequence[str]) -> ChunkObject | None:
         """Return the Case as a list of its references."""
-        refs = [f"report--{part}", *(refs if is_single_part else ())]
+        refs = [f"report--{part}", *refs]
         return ChunkObject("case-incident--x", orjson.dumps({"object_refs": refs}))
 
     def container_ids(self, part: int) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ class LongTexts(Names):
         stix = {"object_refs": list(refs), "description": "x" * 30_000}
         return ChunkObject(f"report--{part}", orjson.dumps(stix))
 
-    def case(self, part: int, refs: Sequence[str], *, is_single_part: bool) -> ChunkObject | None:
+    def case(self, part: int, refs: Sequence[str]) -> ChunkObject | None:
         """Return a Case with a long description."""
         return ChunkObject("case-incident--x", orjson.dumps({"description": "x" * 30_000}))
 
@@ -81,7 +81,7 @@ class LongTexts(Names):
 class NoCase(Names):
     """Containers without a Case."""
 
-    def case(self, part: int, refs: Sequence[str], *, is_single_part: bool) -> ChunkObject | None:
+    def case(self, part: int, refs: Sequence[str]) -> ChunkObject | None:
         """Return no Case."""
         return None
 
@@ -428,7 +428,7 @@ def test_a_chunk_has_just_as_many_bytes_as_it_may() -> None:
 def sizes_of(findings: list[FindingObjects]) -> int:
     """Return the estimated bytes of these objects in a chunk with Author, Report and Case."""
     names = Names()
-    texts = len(names.report(1, ()).json) + len(names.case(1, (), is_single_part=True).json)  # type: ignore[union-attr]
+    texts = len(names.report(1, ()).json) + len(names.case(1, ()).json)  # type: ignore[union-attr]
     author = sum(len(made.body) for made in names.preamble)
     sizes = SizeEstimator()
     size = sum(sizes.of_finding(each, list(each.objects.values())) for each in findings)

@@ -311,6 +311,20 @@ def test_skip_refers_to_what_a_new_finding_shares_with_one_that_is_due(tmp_path:
     assert [s["value"] for s in sent if s["type"] == "ipv4-addr"] == ["192.0.2.200"]
 
 
+def test_a_case_of_several_parts_shows_the_notes_that_recur(tmp_path: Path) -> None:
+    """A Case shows the same Notes each day, also if it refers to parts of a Report only."""
+    days = Days(tmp_path, create_incident=True, report_max_refs=20)
+    first = days.run(hosts())
+    (case,) = {stix["id"] for stix in first if stix["type"] == "case-incident"}
+    shown = {s["id"] for s in first if s["type"] == "note" and case in s["object_refs"]}
+    assert len(shown) == 5
+    second = days.run(hosts())
+    parts = {stix["id"] for stix in second if stix["type"] == "report"}
+    assert len(parts) > 1
+    cases = [set(stix["object_refs"]) for stix in second if stix["type"] == "case-incident"]
+    assert set.union(*cases) == parts | shown
+
+
 def test_every_day_has_the_sinkholes_that_were_contacted(tmp_path: Path) -> None:
     """The Report of recurring findings refers to that day's sinkholes; a new one is sent first."""
     days = Days(tmp_path)

@@ -61,8 +61,8 @@ class ContainerWriter(Protocol):
     def report(self, part: int, refs: Sequence[str]) -> ChunkObject:
         """Return the part of the Report that refers to just these objects."""
 
-    def case(self, part: int, refs: Sequence[str], *, is_single_part: bool) -> ChunkObject | None:
-        """Return the Case as this chunk completes it, or ``None`` if none is wanted."""
+    def case(self, part: int, refs: Sequence[str]) -> ChunkObject | None:
+        """Return the Case, referring to this part and these objects; ``None`` if none is wanted."""
 
     def container_ids(self, part: int) -> tuple[str, ...]:
         """Return the ids of the containers that an attached Note of this part refers to."""
@@ -143,7 +143,7 @@ class _ChunkInProgress:
 
 def _size_of_texts(containers: ContainerWriter) -> int:
     """Return the bytes of Report and Case without their references."""
-    case = containers.case(1, (), is_single_part=True)
+    case = containers.case(1, ())
     return len(containers.report(1, ()).json) + (len(case.json) if case else 0)
 
 
@@ -344,11 +344,12 @@ def _build_chunk(
     contained = [each.id for layer in CONTAINED_LAYERS for each in layers[layer]]
     unwanted = () if containers.contains_already_sent else content.already_sent
     refs = [stix_id for stix_id in contained if stix_id not in unwanted]
-    refs += [note.id for note in notes if note.contained]
+    shown = [note.id for note in notes if note.contained]
+    refs += shown
     layers[LAYER_OF["report"]].append(containers.report(content.part, refs))
     # For each copy of a Case that is sent, OpenCTI loads all its references. So with several parts
-    # the Case names only the Reports.
-    case = containers.case(content.part, refs, is_single_part=is_single_part)
+    # the Case names only the Reports, and the few Notes that it shows.
+    case = containers.case(content.part, refs if is_single_part else shown)
     if case is not None:
         layers[LAYER_OF["case-incident"]].append(case)
     notes_to = containers.container_ids(content.part)

@@ -134,8 +134,8 @@ class ReportContainers:
         )
         return _encode(reported_objects.report(self.origin, about, self.link))
 
-    def case(self, part: int, refs: Sequence[str], *, is_single_part: bool) -> ChunkObject | None:
-        """Return the Case: it names the Report and its objects, or only this part of several."""
+    def case(self, part: int, refs: Sequence[str]) -> ChunkObject | None:
+        """Return the Case, which refers to these objects and to a part of the Report."""
         if not self.has_case:
             return None
         severity = case_severity(self.severity, self.options.incident_severity)
@@ -144,8 +144,7 @@ class ReportContainers:
             name=self.case_name,
             published=self.published,
             description=self.case_description,
-            # With the references of all parts it would be the large container that parts avoid.
-            object_refs=[*(refs if is_single_part else ()), self._report_id(part)],
+            object_refs=[*refs, self._report_id(part)],
             # Nor do Report and Case share an external reference.
             file_name=f"{self.file_name} (case)",
             labels=self._labels,
