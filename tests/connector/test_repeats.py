@@ -126,8 +126,13 @@ def referred(sent: list[dict[str, Any]]) -> set[str]:
     return {ref for stix in sent if stix["type"] == "report" for ref in stix["object_refs"]}
 
 
-def test_an_older_day_leaves_the_notes_of_newer_ones(days: Days) -> None:
-    """A Note keeps its newest text when an older day, as in a first import, has its finding."""
+@pytest.mark.parametrize("repeats", ["refer", "skip"])
+def test_an_older_day_leaves_the_notes_of_newer_ones(tmp_path: Path, repeats: str) -> None:
+    """A Note keeps its newest text when an older day, as in a first import, has its finding.
+
+    The Report of the older day refers to it.
+    """
+    days = Days(tmp_path, repeats=repeats)
     newer = days.run(hosts(2, "ssl;new"))
     older = TODAY - timedelta(days=1)
     cells = [
@@ -309,6 +314,31 @@ def test_skip_refers_to_what_a_new_finding_shares_with_one_that_is_due(tmp_path:
     new = {stix["id"] for stix in sent if stix["type"] in ("ipv4-addr", "relationship")}
     assert referred(sent) - {s["id"] for s in sent if s["type"] == "artifact"} == new
     assert [s["value"] for s in sent if s["type"] == "ipv4-addr"] == ["192.0.2.200"]
+
+
+def test_skip_sends_no_note_of_what_recurs(tmp_path: Path) -> None:
+    """With ``skip``, a Note that OpenCTI has lost is not sent when its Observed-Data is due."""
+    days = Days(tmp_path, repeats="skip")
+    days.refresh = 1
+    first = days.run(hosts())
+    days.helper.held -= {stix["id"] for stix in first if stix["type"] == "note"}
+    assert kinds(days.run(hosts())) == ["artifact", "observed-data", "report"]
+
+
+@pytest.mark.parametrize("repeats", ["refer", "skip"])
+def test_an_indicator_that_is_due_is_sent(tmp_path: Path, repeats: str) -> None:
+    """An Indicator is sent in time before it expires; the Report refers to it unless it skips."""
+    days = Days(tmp_path, repeats=repeats, create_indicators=True)
+    days.refresh = 1
+    header = ("timestamp", "severity", "url", "host", "tag")
+    cells = [("high", "http://malware.example.net/a.exe", "malware.example.net", "mozi")]
+    first = days.run_cells(header, cells, "malware_url")
+    indicators = {stix["id"] for stix in first if stix["type"] == "indicator"}
+    assert indicators
+    sent = days.run_cells(header, cells, "malware_url")
+    assert kinds(sent) == ["artifact", "indicator", "observed-data", "report"]
+    assert {stix["id"] for stix in sent if stix["type"] == "indicator"} == indicators
+    assert referred(sent) & indicators == (indicators if repeats == "refer" else set())
 
 
 def test_a_case_of_several_parts_shows_the_notes_that_recur(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ class _ChunkInProgress:
         self.notes_to_send: set[str] = set()
         """Ids of the Notes that OpenCTI lacks or must replace; the others recur."""
         self.already_sent: set[str] = set()
+        self.updates: set[str] = set()
         self.must_be_emitted = False
         """Whether it has a finding (maybe without rows: a piece of one), or the first Report."""
         self.rows = 0
@@ -114,6 +115,7 @@ class _ChunkInProgress:
             # An object counts as recurring only if it recurs in every finding that contains it.
             self.already_sent.difference_update(finding.objects.keys() - finding.already_sent)
             self.already_sent.update([each.id for each in fresh if each.id in finding.already_sent])
+            self.updates.update(finding.updates)
         for serialised in fresh:
             objects[serialised.id] = serialised
         for tagged, new in finding.labels:
@@ -359,6 +361,7 @@ def _build_chunk(
         if note.attached
     ]
     already_sent = content.already_sent.union(content.notes.keys() - content.notes_to_send)
+    already_sent -= content.updates
     return Chunk((*chain.from_iterable(layers), *attached), content.rows, frozenset(already_sent))
 
 

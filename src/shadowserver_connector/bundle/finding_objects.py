@@ -162,6 +162,8 @@ class FindingObjects:
     rows: int = 0
     already_sent: set[str] = field(default_factory=set)
     """Ids of those ``objects`` that an earlier import brought to OpenCTI, unchanged since."""
+    updates: set[str] = field(default_factory=set)
+    """Ids of those ``objects`` that are sent again in any case."""
 
 
 def merge_observed(one: ObservedDraft, other: ObservedDraft) -> ObservedDraft:

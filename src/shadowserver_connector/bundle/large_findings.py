@@ -173,6 +173,7 @@ class _FindingSplitter:
         findings = [piece.finding for piece in self._pieces]
         for finding in findings:
             finding.already_sent = self._whole.already_sent.intersection(finding.objects)
+            finding.updates = self._whole.updates.intersection(finding.objects)
             inside = {*finding.objects, *(note.id for note in finding.notes)}
             for tagged, labels in self._whole.labels:
                 there = [stix_id for stix_id in tagged if stix_id in inside]

@@ -124,7 +124,11 @@ class RowMapper:
         for note in texts(rows):
             some = added[at : at + note.rows]
             at += note.rows
-            self._add_note(finding, note, some[0] if len(some) == 1 else _facts_of_all(some))
+            about = some[0] if len(some) == 1 else _facts_of_all(some)
+            if about.recurs and not self._refers:
+                # Neither sent nor referred to.
+                continue
+            self._add_note(finding, note, about)
             for labels in dict.fromkeys([one.labels for one in some]):
                 finding.labels.append(((note.id,), labels))
         return finding
@@ -141,7 +145,7 @@ class RowMapper:
         if draft.already_sent:
             # OpenCTI has this Note. It is not sent again, so that it cannot name today's Report and
             # Case: they name it.
-            draft.attached, draft.contained = False, draft.attached and self._refers
+            draft.attached, draft.contained = False, draft.attached
         finding.notes.append(draft)
 
     def _add(self, finding: FindingObjects, rows: Sequence[CountedRow]) -> list[_RowFacts]:
@@ -180,7 +184,7 @@ class RowMapper:
                 known, known_labels, known_recurs = part, labels, recurs
             if recurs and part.indicators and self._update_due[number - 1]:
                 # An Indicator expires unless it is sent again in time.
-                sent.update(part.indicators)
+                finding.updates.update(part.indicators)
             bad = part.bad
             # A client has another source port every day: OpenCTI would collect a traffic for each.
             if traffic is not None and not (recurs and plan.traffic_is_volatile):
