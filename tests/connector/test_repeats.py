@@ -325,6 +325,34 @@ def test_skip_sends_no_note_of_what_recurs(tmp_path: Path) -> None:
     assert kinds(days.run(hosts())) == ["artifact", "observed-data", "report"]
 
 
+def test_skip_shows_the_worst_notes_of_what_is_new(tmp_path: Path) -> None:
+    """With ``skip``, worse findings that recur take no place on the Report's page."""
+    days = Days(tmp_path, repeats="skip")
+
+    def run(severities: dict[str, str]) -> list[dict[str, Any]]:
+        cells = [
+            (severity, address, "443", "tcp", "ssl", "64496", "NL")
+            for address, severity in severities.items()
+        ]
+        return days.run_cells(HEADER, cells, "scan_ssl")
+
+    earlier = dict.fromkeys(hosts(), "high")
+    run(earlier)
+    new = {f"198.51.100.{host}": "medium" for host in range(6)} | {"203.0.113.1": "critical"}
+    for refresh in (NEVER, 1):
+        days.refresh = refresh
+        sent = run(earlier | new)
+        (report,) = [stix["id"] for stix in sent if stix["type"] == "report"]
+        notes = [stix for stix in sent if stix["type"] == "note"]
+        assert len(notes) == len(new)
+        shown = [s["abstract"].split()[-1] for s in notes if report in s["object_refs"]]
+        assert sorted(shown) == ["critical", *["medium"] * 4]
+        earlier |= new
+        new = {f"198.51.100.{host}": "medium" for host in range(10, 16)} | {
+            "203.0.113.2": "critical"
+        }
+
+
 @pytest.mark.parametrize("repeats", ["refer", "skip"])
 def test_an_indicator_that_is_due_is_sent(tmp_path: Path, repeats: str) -> None:
     """An Indicator is sent in time before it expires; the Report refers to it unless it skips."""

@@ -349,18 +349,31 @@ def _findings(
     comparison: Comparison | None,
     info: ReportInfo,
 ) -> Iterator[FindingObjects]:
-    options = plan.context.options
-    by_subject = options.notes in ("auto", "host")
-    # Hosts without an address are not counted, so fewer Notes than possible may be shown.
-    counted = Counter(statistics.hosts.values()) if by_subject else Counter()
-    mapper = RowMapper(
-        plan, anomalies, comparison, _worst(counted or statistics.severities, MAX_NOTES_SHOWN)
-    )
+    by_subject = plan.context.options.notes in ("auto", "host")
+    counted = _severities_of_notes(rows, plan, statistics, comparison)
+    mapper = RowMapper(plan, anomalies, comparison, _worst(counted, MAX_NOTES_SHOWN))
     # In each mode the rows of a host are next to each other. So the objects that they share are in
     # one chunk, and need not be sent again with another.
     groups = rows.by_key(HOST_ROWS) if by_subject else rows.in_groups(_rows_at_once(plan))
     texts = _note_texts(plan, comparison, info)
     return (mapper.finding(group, texts) for group in groups)
+
+
+def _severities_of_notes(
+    rows: RowSort, plan: Plan, statistics: RowStatistics, comparison: Comparison | None
+) -> Counter[str]:
+    """Return how many of the Notes that Report and Case may show there are of each severity."""
+    options = plan.context.options
+    if comparison is not None and options.repeats == "skip" and options.notes != "none":
+        # Those of what recurs, which the statistics count too, are not shown.
+        return Counter(
+            plan.note_titles.severity([row for _, row, _ in group])
+            for group in rows.by_key(HOST_ROWS)
+            if any(comparison.verdicts[number - 1] != RECURRING for number, _, _ in group)
+        )
+    # Hosts without an address are not counted, so fewer Notes than possible may be shown.
+    counted = Counter(statistics.hosts.values()) if options.notes in ("auto", "host") else None
+    return counted or statistics.severities
 
 
 def _worst(counts: Mapping[str, int], most: int) -> dict[str, int]:

@@ -123,6 +123,10 @@ class NoteTitleWriter:
         )
         return NoteTitle(title, sentence, severity)
 
+    def severity(self, rows: Sequence[list[str]]) -> str:
+        """Return the highest severity of some rows."""
+        return SEVERITIES[max([self._rank(row) for row in rows])]
+
     def _title_parts(self, row: list[str]) -> _TitleParts:
         key = "\0".join([row[at] for at in self._places])
         said = self._known.get(key)
