@@ -248,6 +248,18 @@ def test_what_the_platform_has_lost_is_sent_again(days: Days) -> None:
     assert kinds(days.run(hosts())) == ["artifact", "report"]
 
 
+def test_what_a_new_finding_shares_may_have_been_lost(days: Days) -> None:
+    """What refers to a lost object is sent again, also if the object is sent with a new finding."""
+    first = days.run(hosts(3))
+    (lost,) = [stix["id"] for stix in first if stix["type"] == "autonomous-system"]
+    days.helper.held.discard(lost)
+    sent = days.run(hosts(4))
+    bereft = {stix["id"] for stix in first if lost in stix.get("object_refs", ())}
+    assert {stix["type"] for stix in first if stix["id"] in bereft} == {"observed-data"}
+    assert {lost} | bereft <= {stix["id"] for stix in sent}
+    assert sum(stix["type"] == "note" for stix in sent) == 1
+
+
 def test_what_waits_in_the_queue_is_not_sent_again(days: Days) -> None:
     """An object still in the queue is imported before the Report that refers to it."""
     days.run(hosts())

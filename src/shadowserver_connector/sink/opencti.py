@@ -190,7 +190,9 @@ class Delivery:
         existing = self._existing(asked)
         # A missing object is new or was deleted. If deleted, objects that refer to it may recur,
         # and are sent again.
-        missing = chunk.already_sent.union(tagged).difference(delivered, existing)
+        # Nothing refers to a relationship, and new findings have many.
+        shared = [each for each in determined if not each.startswith("relationship--")]
+        missing = chunk.already_sent.union(tagged, shared).difference(delivered, existing)
         # The addresses of new and changed findings are mostly known, with the same labels and
         # score. What was missing and is there now has the labels of an earlier report alone.
         as_here = frozenset(
