@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import random
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -23,10 +25,11 @@ from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.processes import ProcessExecutor
 from shadowserver_connector.pipeline.report_comparer import CLEARED, ReportComparer, with_comparison
+from shadowserver_connector.simulator.generate import report_chunks
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.waiting import Stopping
 from tests.connector.test_run import TODAY, FakeApi, api_context, report
-from tests.mapping.conversion import csv_bytes, references
+from tests.mapping.conversion import contained, csv_bytes, references
 from tests.sink.pycti_fakes import FakeHelper
 
 HEADER = ("timestamp", "severity", "ip", "port", "protocol", "tag", "asn", "geo")
@@ -286,6 +289,39 @@ def test_skip_sends_and_refers_to_nothing_that_recurs(tmp_path: Path) -> None:
     assert kinds(sent) == ["artifact", "report"]
     assert referred(sent) == {s["id"] for s in sent if s["type"] == "artifact"}
     assert "40 findings (0 new, 0 changed, 40 recurring" in days.last_work()
+
+
+@pytest.mark.parametrize("report_type", ["event4_sinkhole_http", "scan_ssl", "malware_url"])
+def test_whatever_changes_the_reports_are_complete(report_type: str, tmp_path: Path) -> None:
+    """Report and Case of a day contain what they would if all was sent, and OpenCTI has it."""
+    chance = random.Random(report_type)
+    content = b"".join(report_chunks(report_type, TODAY, 12, seed=1)).decode()
+    header, *rows = csv.reader(content.splitlines())
+    connectors = []
+    for repeats in ("all", "refer"):
+        (tmp_path / repeats).mkdir()
+        connectors.append(
+            Days(
+                tmp_path / repeats,
+                repeats=repeats,
+                create_incident=True,
+                case_min_severity="info",
+                relationships=None,
+                chunk_objects=60,
+            )
+        )
+        connectors[-1].refresh = 2
+    imported: set[str] = set()
+    for _ in range(3):
+        # Other cells of a row, of whatever part of a finding; some rows twice, some not at all.
+        for row in chance.sample(rows, 3):
+            at = chance.randrange(1, len(header))
+            row[at] = chance.choice(rows)[at]
+        today = [tuple(row[1:]) for row in chance.choices(rows, k=10)]
+        everything, sent = (days.run_cells(header, today, report_type) for days in connectors)
+        assert contained(sent) == contained(everything)
+        imported.update(stix["id"] for stix in sent)
+        assert {ref for stix in sent for ref in references(stix)} <= imported
 
 
 def test_all_sends_everything_again(tmp_path: Path) -> None:

@@ -128,6 +128,22 @@ def convert(
     return convert_bytes(folder, report_type, csv_bytes(header, rows), Options(**options))
 
 
+def contained(objects: Iterable[Stix]) -> dict[str, set[str]]:
+    """Return by id what each Report and Case contains, whichever of the two names the other."""
+    found: dict[str, set[str]] = {}
+    notes = []
+    for stix in objects:
+        if stix["type"] in ("report", "case-incident"):
+            found.setdefault(stix["id"], set()).update(stix["object_refs"])
+        elif stix["type"] == "note":
+            notes.append(stix)
+    for note in notes:
+        for ref in note["object_refs"]:
+            if ref in found:
+                found[ref].add(note["id"])
+    return found
+
+
 def references(stix: Stix) -> Iterator[str]:
     """Yield every id that an object refers to."""
     for name, value in stix.items():

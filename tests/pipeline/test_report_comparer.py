@@ -37,7 +37,7 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.simulator.generate import report_chunks
 from tests.history.days import damage_what_only_a_commit_reads
-from tests.mapping.conversion import DAY, csv_bytes, info_of
+from tests.mapping.conversion import DAY, contained, csv_bytes, info_of
 from tests.mapping.rows import rows_of
 from tests.sink.pycti_fakes import FakeLog
 
@@ -155,17 +155,7 @@ def _days(report_type: str) -> tuple[list[str], list[list[list[str]]]]:
 
 
 def _contained(bundles: list[bytes]) -> dict[str, set[str]]:
-    """Return by id what each Report and Case contains, whichever of the two names the other."""
-    objects = [stix for bundle in bundles for stix in json.loads(bundle)["objects"]]
-    found: dict[str, set[str]] = {}
-    for stix in objects:
-        if stix["type"] in ("report", "case-incident"):
-            found.setdefault(stix["id"], set()).update(stix["object_refs"])
-    for note in objects:
-        for ref in note["object_refs"] if note["type"] == "note" else ():
-            if ref in found:
-                found[ref].add(note["id"])
-    return found
+    return contained(stix for bundle in bundles for stix in json.loads(bundle)["objects"])
 
 
 def test_history_that_is_deleted_before_a_commit_starts_again(
