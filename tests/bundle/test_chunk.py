@@ -51,6 +51,15 @@ def test_observables_are_told_by_labels_and_score() -> None:
     assert recurring.determined_by_labels().keys() == {NAME, TRAFFIC}
 
 
+def test_observables_that_say_more_are_told_where_something_recurs() -> None:
+    """A file may have another name than OpenCTI knows; what recurs may refer to it as well."""
+    file, other = f"file--{UUID}", f"x509-certificate--{UUID}"
+    objects = (*CHUNK.objects, ChunkObject(file, b"{}"), ChunkObject(other, b"{}"))
+    chunk = replace(CHUNK, objects=objects)
+    assert chunk.described() == frozenset()
+    assert replace(chunk, already_sent=frozenset({SEEN, other})).described() == {file}
+
+
 def test_nothing_is_told_of_a_report_that_was_not_compared() -> None:
     """A chunk of a report without a history is sent whole, so it lists none of these."""
     chunk = replace(CHUNK, has_comparison=False)

@@ -294,7 +294,7 @@ def test_of_what_recurs_only_that_goes_which_opencti_lacks(original: Path) -> No
     helper = FakeHelper(held={AUTHOR, IP % 1, CERTIFICATE, REPORT})
     batch = delivery(helper, quick(helper))
     batch.send(compared(IP % 1, IP % 2, CERTIFICATE, recurring=[IP % 1, IP % 2]), original)
-    assert helper.lookups == [sorted([AUTHOR, MARKING, IP % 1, IP % 2])]
+    assert helper.lookups == [sorted([AUTHOR, MARKING, IP % 1, IP % 2, CERTIFICATE])]
     assert helper.sent_ids() == {MARKING: 1, IP % 2: 1, CERTIFICATE: 1, REPORT: 1}
     assert helper.api.work.works["work-1"]["expected"] == 4 == batch.objects
 
@@ -367,6 +367,22 @@ def test_what_recurs_goes_with_something_deleted_that_has_changed(original: Path
     chunk = known((address, note))
     batch.send(replace(chunk, already_sent=frozenset([note.id])), original)
     assert helper.sent_ids() == {IP % 1: 1, NOTE % 1: 1, REPORT: 1}
+
+
+def test_what_recurs_goes_with_a_deleted_file_that_a_new_finding_has(original: Path) -> None:
+    """A recurring Observed-Data is sent with its file if that was deleted, also with a new finding.
+
+    A file that is there is sent as well: its name may be new.
+    """
+    seen = [f"observed-data--00000000-0000-4000-8000-00000000000{n}" for n in (1, 2)]
+    files = [f"file--00000000-0000-4000-8000-00000000000{n}" for n in (1, 2)]
+    helper = FakeHelper(held={AUTHOR, MARKING, *seen, files[1]})
+    chunk = known(
+        *((encoded(f), encoded(s, object_refs=[f])) for f, s in zip(files, seen, strict=True))
+    )
+    batch = delivery(helper, quick(helper))
+    batch.send(replace(chunk, already_sent=frozenset(seen)), original)
+    assert helper.sent_ids() == {files[0]: 1, seen[0]: 1, files[1]: 1, REPORT: 1}
 
 
 def noted(number: int, address: int) -> tuple[ChunkObject, ChunkObject]:

@@ -27,6 +27,8 @@ _DETERMINED_BY_LABELS: Final = frozenset(
         *("domain-name", "hostname", "url", "email-addr"),
     )
 )
+# Observables that say more than that, such as a file's name or a certificate's subject.
+_DESCRIBED: Final = frozenset(("file", "x509-certificate", "ssh-key", "user-account"))
 # When OpenCTI deletes an object, it deletes the relationships of it as well. Objects of these types
 # stay and only lose the reference to it.
 _KEPT_WITHOUT_TARGET: Final = frozenset(("network-traffic", "observed-data", "note"))
@@ -97,6 +99,20 @@ class Chunk:
                 labels = stix.get("x_opencti_labels", ())
                 found[each.id] = labels_and_score(labels, stix.get("x_opencti_score"))
         return found
+
+    def described(self) -> frozenset[str]:
+        """Return the ids of observables that say more than id and labels, if anything recurs.
+
+        They are sent whether OpenCTI has them or not. But what recurs may refer to one of them, and
+        have lost the reference if that was deleted.
+        """
+        if not self.already_sent:
+            return frozenset()
+        return frozenset(
+            each.id
+            for each in self.objects
+            if type_of(each.id) in _DESCRIBED and each.id not in self.already_sent
+        )
 
     def artifact(self) -> ChunkObject | None:
         """Return the report's original file, if it is in this chunk."""

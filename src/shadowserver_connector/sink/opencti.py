@@ -183,22 +183,23 @@ class Delivery:
         if self._is_caught_up is False:
             # Objects that wait in the queue arrive before this message, but look like deleted ones.
             delivered = delivered.union(chunk.already_sent)
-        tagged = chunk.determined_by_labels()
-        asked = sorted(chunk.already_sent.union(determined, tagged) - delivered)
+        tagged, described = chunk.determined_by_labels(), chunk.described()
+        asked = sorted(chunk.already_sent.union(determined, tagged, described) - delivered)
         if not asked:
             return delivered
         existing = self._existing(asked)
         # A missing object is new or was deleted. If deleted, objects that refer to it may recur,
-        # and are sent again.
-        # Nothing refers to a relationship, and new findings have many.
+        # and are sent again. Nothing refers to a relationship, and new findings have many.
         shared = [each for each in determined if not each.startswith("relationship--")]
-        missing = chunk.already_sent.union(tagged, shared).difference(delivered, existing)
+        sought = chunk.already_sent.union(tagged, shared, described)
+        missing = sought.difference(delivered, existing)
         # The addresses of new and changed findings are mostly known, with the same labels and
         # score. What was missing and is there now has the labels of an earlier report alone.
         as_here = frozenset(
             each
             for each, has in existing.items()
             if each not in self._missing
+            and each not in described
             and (each not in tagged or tagged[each].is_contained_in(has))
         )
         bereft = chunk.referring(as_here, missing.union(self._missing))
