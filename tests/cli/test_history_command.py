@@ -133,13 +133,27 @@ def test_what_is_open_longest(run: Run, reported: Callable[..., str]) -> None:
     assert shown.stdout.index("192.0.2.2") < shown.stdout.index("198.51.100.3")
 
 
+def test_what_of_a_network_is_open_longest(
+    run: Run, run_json: RunJson, reported: Callable[..., str]
+) -> None:
+    """``--open`` beside a network lists its open findings, oldest first, and no others."""
+    days = [reported(10, b="1", c="1"), reported(11, a="1", b="1", c="1")]
+    run("convert", *days, *TO, "--history", "past")
+    for most, subjects in ((5, ["192.0.2.2", "192.0.2.1"]), (1, ["192.0.2.2"])):
+        found, code = run_json("history", "192.0.2.0/24", "--open", str(most), "--dir", "past")
+        assert ([each["subject"] for each in found], code) == (subjects, 0)
+    none = run("history", "203.0.113.0/24", "--open", "5", "--dir", "past")
+    said = "nothing of 203.0.113.0/24 is open in the reports from 2024-01-10 to 2024-01-11\n"
+    assert (none.stderr, none.exit_code) == (said, 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["192.0.2.1"], 3, "there is no history; name the directory that has one"),
         ([], 2, "name an address, network, host name, CVE id or report type, or use --open"),
         ([""], 2, "name an address"),
-        (["192.0.2.1", "--open", "5"], 2, "leave out 192.0.2.1 or --open"),
+        (["", "--open", "5"], 2, "name an address"),
     ],
 )
 def test_what_cannot_be_asked(run: Run, arguments: list[str], code: int, said: str) -> None:
@@ -173,7 +187,10 @@ def test_nothing_was_reported(run: Run, reported: Callable[..., str], asked: str
     """What is not in the history is said so, and that is no error."""
     run("convert", reported(10, a="1"), *TO, "--history", "past")
     result = run("history", asked, "--dir", "past")
-    assert (result.exit_code, result.stderr) == (0, f"nothing was reported of {asked}\n")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        f"nothing was reported of {asked} in the reports from 2024-01-10 to 2024-01-10\n",
+    )
 
 
 def test_what_is_back_again_is_not_called_new(

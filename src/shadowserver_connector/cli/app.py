@@ -118,7 +118,9 @@ def history(
     longest: Annotated[
         int | None,
         typer.Option(
-            "--open", min=1, help="Show this many findings, those that have been open longest."
+            "--open",
+            min=1,
+            help="Show this many of these findings, those that have been open longest.",
         ),
     ] = None,
     config: Config = None,

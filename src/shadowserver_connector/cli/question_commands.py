@@ -35,6 +35,7 @@ from shadowserver_connector.history.questions import (
     findings_about,
     is_mistyped,
     open_longest,
+    reported_days,
 )
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
@@ -166,16 +167,18 @@ _SUBJECTS = "an address, network, host name, CVE id or report type"
 
 
 def history(directory: Path, term: str | None, longest: int | None, *, form: OutputFormat) -> int:
-    """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
-    if term is not None and longest is not None:
-        raise UsageError(f"--open covers the whole history; leave out {printable(term)} or --open")
-    if longest is None and not (term and term.strip()):
+    """Show findings over time; return the exit code. Raises UsageError and as `reading_only`.
+
+    ``term`` is what is asked about; ``longest`` how many of those that have been open longest.
+    """
+    if (term is None and longest is None) or (term is not None and not term.strip()):
         raise UsageError(f"name {_SUBJECTS}, or use --open")
     with reading_only(directory) as connection:
-        if term is not None:
-            found = list(findings_about(connection, term))
+        if longest is not None:
+            found = open_longest(connection, longest, term)
         else:
-            found = open_longest(connection, longest or 1)
+            found = list(findings_about(connection, term or ""))
+        days = reported_days(connection)
     if term is not None and not found and is_mistyped(term):
         raise UsageError(f"{printable(term)} is not {_SUBJECTS}")
     if form is OutputFormat.JSON:
@@ -183,8 +186,16 @@ def history(directory: Path, term: str | None, longest: int | None, *, form: Out
         return OK
     print_table(_FINDING_HEADINGS, [_finding_row(finding) for finding in found], form)
     if not found:
-        print_line(f"nothing was reported of {term}" if term else "nothing is open")
+        print_line(_nothing_found(term, longest, days))
     return OK
+
+
+def _nothing_found(term: str | None, longest: int | None, days: tuple[date, date] | None) -> str:
+    of = "" if term is None else f" of {printable(term)}"
+    what = f"nothing was reported{of}" if longest is None else f"nothing{of} is open"
+    if days is None:
+        return f"{what}: the history has no reports"
+    return f"{what} in the reports from {days[0]} to {days[1]}"
 
 
 def _finding_row(finding: FindingHistory) -> tuple[object, ...]:

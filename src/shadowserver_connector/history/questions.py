@@ -6,7 +6,9 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import date
+from heapq import nsmallest
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from shadowserver_connector.history.record import DIGEST_BYTES, SUBJECT_CHARACTERS, day_of
@@ -80,13 +82,27 @@ def is_mistyped(term: str) -> bool:
     )
 
 
-def open_longest(connection: sqlite3.Connection, most: int) -> list[FindingHistory]:
-    """Return the findings that are still reported and were first seen longest ago."""
+def open_longest(
+    connection: sqlite3.Connection, most: int, term: str | None = None
+) -> list[FindingHistory]:
+    """Return the findings that are still reported and were first seen longest ago.
+
+    With a term, only those that `findings_about` yields for it.
+    """
+    if term is not None:
+        still_open = (found for found in findings_about(connection, term) if found.open)
+        return nsmallest(most, still_open, key=attrgetter("first"))
     query = (
         f"SELECT {_COLUMNS} FROM findings AS f WHERE last = "  # noqa: S608 - no input
         "(SELECT max(day) FROM days WHERE days.feed = f.feed) ORDER BY first, key LIMIT ?"
     )
     return list(_entries(connection, connection.execute(query, (most,))))
+
+
+def reported_days(connection: sqlite3.Connection) -> tuple[date, date] | None:
+    """Return the first and the last day of which the history has a report; ``None`` without any."""
+    first, last = connection.execute("SELECT min(day), max(day) FROM days").fetchone()
+    return None if first is None else (day_of(first), day_of(last))
 
 
 def _found(
