@@ -605,6 +605,58 @@ def test_what_recurs_in_every_finding_recurs_in_the_chunk(changed: str, others: 
         assert chunk.already_sent == expected
 
 
+class OnlyNew(Names):
+    """Containers that name nothing of what an earlier import brought."""
+
+    contains_already_sent = False
+
+
+def on(*numbers: int, recurs: bool = False) -> FindingObjects:
+    """Return a finding on some hosts."""
+    objects = {host(number).id: host(number) for number in numbers}
+    return FindingObjects(objects, rows=1, already_sent=set(objects) if recurs else set())
+
+
+def test_what_recurs_can_be_left_out_of_the_containers() -> None:
+    """Then Report and Case name just what new findings have, with those shared by both."""
+    findings = [on(0, 1, recurs=True), on(1, 2), on(2, 3, recurs=True)]
+    for order in (findings, findings[::-1]):
+        (chunk,) = chunks_of(order, containers=OnlyNew())
+        assert sorted(_refs(json_of(chunk, "report--1"))) == [host(1).id, host(2).id]
+        assert {host(1).id, host(2).id} < set(_refs(json_of(chunk, "case-incident--x")))
+        assert chunk.already_sent == {host(0).id, host(3).id}
+        (whole,) = chunks_of(order)
+        assert len(_refs(json_of(whole, "report--1"))) == 4
+
+
+def test_only_what_a_part_refers_to_counts_among_its_references() -> None:
+    """What recurs takes no reference, until a new finding in the same chunk has it, too."""
+    recurring = [on(0, 1, 2, recurs=True), on(5, 6, recurs=True)]
+    emitted = chunks_of([*recurring, on(0), on(1), on(2)], containers=OnlyNew(), max_refs=2)
+    reports = [json_of(chunk, f"report--{n}") for n, chunk in enumerate(emitted, start=1)]
+    assert [_refs(report) for report in reports] == [[host(0).id, host(1).id], [host(2).id]]
+
+
+def test_note_that_recurs_takes_a_reference_of_its_part() -> None:
+    """The Report refers to it, once in each part."""
+    text = NoteDraft("note--1", b'{"id":"note--1"', (host(0).id,), 1)
+    text.already_sent, text.attached, text.contained = True, False, True
+    first = on(0)
+    first.notes = [text]
+    emitted = chunks_of([first, on(1)], max_refs=2)
+    assert [chunk.rows for chunk in emitted] == [1, 1]
+    assert _refs(json_of(emitted[0], "report--1")) == [host(0).id, "note--1"]
+
+
+def test_what_is_due_is_sent_though_it_recurs() -> None:
+    """An object to be sent in any case is not marked as sent; a Report that skips lacks it."""
+    finding = on(0, 1, recurs=True)
+    finding.updates = {host(1).id}
+    (chunk,) = chunks_of([finding], containers=OnlyNew())
+    assert chunk.already_sent == {host(0).id}
+    assert _refs(json_of(chunk, "report--1")) == []
+
+
 class MarkedFirst(Names):
     """Containers whose author comes after a marking, as it refers to it."""
 

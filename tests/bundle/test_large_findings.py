@@ -160,6 +160,30 @@ def test_notes_and_observed_data_stand_with_what_they_are_about() -> None:
     assert left_out == 0
 
 
+def test_pieces_know_what_was_sent_already() -> None:
+    """What recurs, or is due, does so in its piece; a Note cut down keeps how it is shown."""
+    hosts = [host(n) for n in range(6)]
+    whole = found(*hosts)
+    whole.already_sent = {hosts[0].id, hosts[5].id}
+    whole.updates = {hosts[4].id, hosts[5].id}
+    shown = note(0, *hosts)
+    shown.already_sent, shown.attached, shown.contained = True, False, True
+    whole.notes = [shown]
+    seen = observed(*hosts)
+    seen.already_sent = True
+    whole.observed = [seen]
+    pieces, _ = split_finding(whole, SizeEstimator(), ChunkCapacity(4, MUCH))
+    for piece in pieces:
+        assert piece.already_sent == whole.already_sent & piece.objects.keys()
+        assert piece.updates == whole.updates & piece.objects.keys()
+    ((cut,),) = [piece.notes for piece in pieces if piece.notes]
+    assert cut is not shown
+    assert (cut.already_sent, cut.attached, cut.contained) == (True, False, True)
+    ((less,),) = [piece.observed for piece in pieces if piece.observed]
+    assert less is not seen
+    assert less.already_sent is True
+
+
 @pytest.mark.parametrize("kind", ["notes", "observed"])
 @pytest.mark.parametrize("bound", ["objects", "bytes"])
 def test_references_that_are_too_many_for_a_chunk_are_left_out(kind: str, bound: str) -> None:
