@@ -15,7 +15,7 @@ from shadowserver_connector.bundle.finding_objects import (
 from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.verdicts import RECURRING
 from shadowserver_connector.mapping.cells.dates import parse_seen
-from shadowserver_connector.mapping.cells.readers import is_empty
+from shadowserver_connector.mapping.cells.readers import BadCells, is_empty
 from shadowserver_connector.mapping.objects.collector import (
     NO_OBJECTS,
     OBJECT_BYTES,
@@ -168,7 +168,8 @@ class RowMapper:
             labels = plan.labels.of(row)
             # Rows of one host usually become the same objects: these are not added again.
             if part is not known or labels is not known_labels or recurs is not known_recurs:
-                _update(finding.objects, part)
+                self._add_objects(finding, part, labels)
+                known, known_labels, known_recurs = part, labels, recurs
                 if recurs:
                     finding.already_sent.update(stable.objects)
                     # Others may be new: a sinkhole that the host did not meet before.
@@ -176,12 +177,6 @@ class RowMapper:
                         sent.update(part.objects.keys() - stable.objects.keys())
                 elif self._verdicts:
                     sent.update(part.objects)
-                finding.labels.append((part.tagged, labels.lasting))
-                if part.labelled:
-                    finding.labels.append((part.labelled, plan.labels.base))
-                if part.indicators:
-                    finding.labels.append((part.indicators, labels.all))
-                known, known_labels, known_recurs = part, labels, recurs
             if recurs and part.indicators and self._update_due[number - 1]:
                 # An Indicator expires unless it is sent again in time.
                 finding.updates.update(part.indicators)
@@ -195,14 +190,7 @@ class RowMapper:
                         (finding.already_sent if recurs else sent).add(seen.id)
                     finding.labels.append(((seen.id,), labels.lasting))
                 bad += wrong
-            for at, reader in plan.only_checked:
-                reading = reader.read(row[at])
-                if reading.bad:
-                    bad += ((reader.name, reading.bad, reading.times),)
-            if bad:
-                # Each once: several sections may read the same cell.
-                for column, why, values in dict.fromkeys(bad):
-                    self._anomalies.add(why, number, column, times=values * times)
+            self._count_bad(bad, number, row, times)
             time = self._time(plan.time, number, row, times) or plan.context.day
             first, last = self._span(time, number, row, times)
             seen_times = times * self._count(number, row, times)
@@ -219,6 +207,24 @@ class RowMapper:
         # What a new row has in common with a recurring one is sent with the new one.
         finding.already_sent -= sent
         return added
+
+    def _add_objects(self, finding: FindingObjects, part: RowObjects, labels: RowLabels) -> None:
+        _update(finding.objects, part)
+        finding.labels.append((part.tagged, labels.lasting))
+        if part.labelled:
+            finding.labels.append((part.labelled, self._plan.labels.base))
+        if part.indicators:
+            finding.labels.append((part.indicators, labels.all))
+
+    def _count_bad(self, bad: BadCells, number: int, row: Row, times: int) -> None:
+        """Count the cells of a row that could not be read, with those that nothing else reads."""
+        for at, reader in self._plan.only_checked:
+            reading = reader.read(row[at])
+            if reading.bad:
+                bad += ((reader.name, reading.bad, reading.times),)
+        # Each once: several sections may read the same cell.
+        for column, why, values in dict.fromkeys(bad) if bad else ():
+            self._anomalies.add(why, number, column, times=values * times)
 
     def _without_volatile(self, row: Row) -> Row:
         stable = row.copy()
