@@ -359,6 +359,23 @@ def test_each_report_gives_its_labels_to_what_was_deleted(original: Path) -> Non
     assert sent == [1, 2, 2]
 
 
+def test_what_says_no_more_than_its_id_goes_once_in_a_work(original: Path) -> None:
+    """An Autonomous System that the first report brings is not sent with the next, as it is there.
+
+    Its text may be another one there: a report may not have its name.
+    """
+    system = "autonomous-system--00000000-0000-5000-8000-000000000001"
+    helper = FakeHelper(held={AUTHOR, MARKING, IP % 1})
+    batch = delivery(helper, quick(helper))
+    for refs, name in enumerate(("EXAMPLE", "")):
+        chunk = compared(IP % 1, system, recurring=[IP % 1], report_refs=refs)
+        named = encoded(system, name=name)
+        objects = [named if each.id == system else each for each in chunk.objects]
+        batch.send(replace(chunk, objects=tuple(objects)), original)
+        helper.import_all("work-1")
+    assert helper.sent_ids()[system] == 1
+
+
 def test_what_recurs_goes_with_something_deleted_that_has_changed(original: Path) -> None:
     """A recurring Note is sent when its deleted address is, as OpenCTI took the reference away."""
     helper = FakeHelper(held={AUTHOR, MARKING, NOTE % 1})

@@ -198,9 +198,12 @@ class Delivery:
         as_here = frozenset(
             each
             for each, has in existing.items()
-            if each not in self._missing
-            and each not in described
-            and (each not in tagged or tagged[each].is_contained_in(has))
+            if each in determined
+            or (
+                each not in self._missing
+                and each not in described
+                and (each not in tagged or tagged[each].is_contained_in(has))
+            )
         )
         bereft = chunk.referring(as_here, missing.union(self._missing))
         if len(self._missing) < _MAX_MISSING:
