@@ -76,7 +76,7 @@ def test_number_of_objects_is_bounded(tmp_path: Path, chunk_objects: int) -> Non
     assert {stix["id"] for stix in converted.everything()} == {
         stix["id"] for stix in roomy.everything()
     }
-    assert converted.outcome.anomalies == {}
+    assert converted.outcome.oddities == {}
 
 
 @pytest.mark.parametrize("chunk_bytes", [20_000, 60_000])
@@ -149,7 +149,7 @@ def test_finding_that_no_chunk_holds_is_divided(tmp_path: Path, notes: str) -> N
     assert [chunk.rows for chunk in converted.chunks[:-1]] == [0] * (len(converted.chunks) - 1)
     assert converted.chunks[-1].rows == 1
     assert (converted.outcome.noted, converted.outcome.merged) == (1, 0)
-    assert converted.outcome.anomalies == {}
+    assert converted.outcome.oddities == {}
 
 
 def test_what_even_then_finds_no_room_is_counted(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_what_even_then_finds_no_room_is_counted(tmp_path: Path) -> None:
         assert_closed_and_ordered(objects)
     assert len(converted.of("ipv4-addr")) == 31
     refs = len(converted.one("observed-data")["object_refs"])
-    assert converted.outcome.anomalies == {TOO_LARGE: 31 - refs}
+    assert converted.outcome.oddities == {TOO_LARGE: 31 - refs}
 
 
 def test_rows_of_the_same_observables_are_counted_together(tmp_path: Path) -> None:

@@ -323,7 +323,7 @@ def test_line_of_a_report_has_what_is_new_and_what_is_gone(
     assert meta["seconds"] == round(meta["seconds"], 1)
     assert list(meta) == [
         "file", "severity", "rows", "findings", "new", "changed", "recurring", "resurfaced",
-        "gone", "objects", "anomalies", "bytes", "seconds",
+        "gone", "objects", "oddities", "bytes", "seconds",
     ]  # fmt: skip
     assert (meta["new"], meta["gone"]) == (3, 1)
     [work] = helper.api.work.works.values()
@@ -556,7 +556,7 @@ def test_line_of_an_imported_report_has_its_counts(helper: FakeHelper, tmp_path:
     ) -> Outcome:
         return replace(
             convert_simply(path, info, options, emit),
-            anomalies={"empty": 1, "long": 4},
+            oddities={"empty": 1, "long": 4},
         )
 
     run_window(api_context(helper, FakeApi(report()), tmp_path, convert=convert))
@@ -568,7 +568,7 @@ def test_line_of_an_imported_report_has_its_counts(helper: FakeHelper, tmp_path:
         "rows": 10,
         "findings": 10,
         "objects": len(sent(helper)),
-        "anomalies": 5,
+        "oddities": 5,
         "bytes": 1,
     }
 

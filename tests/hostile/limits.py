@@ -39,7 +39,7 @@ def convert(path: Path, report_type: str, notes: str) -> dict[str, Any]:
     return {
         "rows": outcome.rows,
         "objects": outcome.objects,
-        "anomalies": outcome.anomalies,
+        "oddities": outcome.oddities,
         "remarks": outcome.remarks,
         "largest": largest,
     }

@@ -89,14 +89,14 @@ def test_a_cell_of_ids_makes_few(
     cells = {"timestamp": "2024-01-31 00:00:00", "src_ip": "192.0.2.1", column: many(form, MIB)}
     done = convert(tmp_path / "x.csv", "event4_honeypot_http_scan", row(**cells))
     assert done["objects"][stix_type] == 50
-    assert f"{what} beyond the maximum for one cell, left out" in done["anomalies"]
+    assert f"{what} beyond the maximum for one cell, left out" in done["oddities"]
 
 
 def test_a_cell_of_tags_makes_few_labels(tmp_path: Path) -> None:
     """A cell full of tags gives fifty labels; the rest is counted."""
     tags = many("tag-{n};", MIB).replace(" ", "")
     done = convert(tmp_path / "x.csv", "scan_ssl", row(timestamp="", ip="192.0.2.1", tag=tags))
-    assert done["anomalies"] == {
+    assert done["oddities"] == {
         "tags beyond the maximum for one cell, left out": tags.count(";") - 50
     }
 
@@ -112,7 +112,7 @@ def test_rows_of_thousands_of_filled_columns_make_bounded_messages(tmp_path: Pat
 
     done = convert(tmp_path / "x.csv", "scan_new", lines())
     assert done["rows"] == 3
-    assert done["anomalies"]["more objects than one row may create, left out"] > 9_000
+    assert done["oddities"]["more objects than one row may create, left out"] > 9_000
 
 
 def test_a_row_of_thousands_of_long_cells_has_a_bounded_note(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_an_endless_line_takes_no_memory(tmp_path: Path, cells: str, character: 
     done = convert(tmp_path / "x.csv", "scan_ssl", lines)
     if before:
         assert done["rows"] == 1
-        assert "line longer than 2 Mi characters, cut" in done["anomalies"]
+        assert "line longer than 2 Mi characters, cut" in done["oddities"]
     else:
         assert "it is not a CSV header" in done["error"]
 

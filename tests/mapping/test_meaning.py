@@ -41,7 +41,7 @@ def test_every_column_yields_what_its_role_calls_for(
     columns = read(report_type, header)
     content = csv_bytes(header, [filled(columns)])
     converted = convert_bytes(tmp_path, report_type, content, options)
-    assert converted.outcome.anomalies == {}
+    assert converted.outcome.oddities == {}
     known = CATALOGUE.report_type(report_type, header)
     assert silent(known, columns, converted, options) == []
 

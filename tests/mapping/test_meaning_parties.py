@@ -543,7 +543,7 @@ def test_shifted_row_makes_no_certificate(tmp_path: Path) -> None:
     row = ("192.0.2.1", "sha256WithRSAEncryption", "1EF2B37AF850", "Y", "rsaEncryption")
     converted = convert(tmp_path, "scan_ssl", header, [row])
     assert not converted.of("x509-certificate")
-    assert sum(converted.outcome.anomalies.values()) == 4
+    assert sum(converted.outcome.oddities.values()) == 4
 
 
 def test_files_of_earlier_years_mean_the_same(tmp_path: Path) -> None:
@@ -601,7 +601,7 @@ def test_mail_without_a_sender_has_none(tmp_path: Path) -> None:
     """An empty sender, as of a bounce, is no bad cell."""
     converted = made(tmp_path, "spam_url", {"ip": "192.0.2.1", "sender": "<>"})
     assert converted.of("email-addr") == []
-    assert converted.outcome.anomalies == {}
+    assert converted.outcome.oddities == {}
 
 
 def test_sender_of_a_mail_may_have_a_name(tmp_path: Path) -> None:

@@ -352,7 +352,7 @@ def test_what_lasted_is_observed_until_its_end(
     assert (stix["first_observed"], stix["last_observed"]) == tuple(
         f"2024-01-31T{each}Z" for each in observed
     )
-    assert converted.outcome.anomalies == {}
+    assert converted.outcome.oddities == {}
 
 
 def test_end_that_is_no_time_is_counted(tmp_path: Path) -> None:
@@ -371,7 +371,7 @@ def test_time_with_outer_space_is_a_time(tmp_path: Path) -> None:
     several = [(" 2024-01-31 05:06:07 ", "high", " 192.0.2.1 ", "", "", "", "")]
     converted = convert(tmp_path, "scan_ssl", HEADER, several)
     assert converted.one("note")["created"] == "2024-01-31T05:06:07.000Z"
-    assert converted.outcome.anomalies == {}
+    assert converted.outcome.oddities == {}
 
 
 @pytest.mark.parametrize("name", sorted(CELLS.keys() - {"blank"}))

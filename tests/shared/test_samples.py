@@ -60,5 +60,5 @@ def test_most_cells_of_the_samples_are_good() -> None:
         job = job_of(ReportFile(path, path.name, path.name))
         outcome = convert_report(*job, Options(), lambda chunk: None)
         rows += outcome.rows
-        bad += sum(outcome.anomalies.values())
+        bad += sum(outcome.oddities.values())
     assert bad < rows / 4

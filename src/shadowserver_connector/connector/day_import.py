@@ -248,7 +248,7 @@ def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:
         "findings": outcome.findings,
         **verdict_fields(outcome.verdict_counts),
         "objects": sum(outcome.objects.values()),
-        "anomalies": sum(outcome.anomalies.values()),
+        "oddities": sum(outcome.oddities.values()),
         "bytes": outcome.size,
         "seconds": round(seconds, 1),
     }

@@ -167,7 +167,7 @@ def convert_report(
         empty=table.empty_rows,
         size=facts.size,
         sha256=facts.sha256,
-        anomalies=anomalies.counts(),
+        oddities=anomalies.counts(),
         remarks=tuple(anomalies.lines()),
         verdict_counts=None if comparison is None else comparison.summary(),
     )

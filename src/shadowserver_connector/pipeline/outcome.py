@@ -57,7 +57,7 @@ class Outcome:
     """Bytes of the original file."""
     sha256: str
     """Of the original file."""
-    anomalies: Mapping[str, int] = field(default_factory=dict)
+    oddities: Mapping[str, int] = field(default_factory=dict)
     """Kind of anomaly -> number of cells or rows."""
     remarks: tuple[str, ...] = ()
     """A sentence for each kind and column, with file, rows and column."""
