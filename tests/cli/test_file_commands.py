@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -21,6 +22,7 @@ from tests.mapping.rows import rows_of
 Run = Callable[..., Result]
 RunJson = Callable[..., tuple[Any, int]]
 
+ROOT = Path(__file__).resolve().parents[2]
 SSL = info_of("scan_ssl").file
 SINKHOLE = info_of("event4_sinkhole_http").file
 
@@ -57,6 +59,19 @@ def test_convert_files(run_json: RunJson, tmp_path: Path) -> None:
         for path in Path(report["folder"]).glob("*.json")
     )
     assert bundles(tmp_path / "out") == [f"2024-01-31/{name}/0001.json" for name in (SINKHOLE, SSL)]
+
+
+def test_documentation_names_every_key_of_the_json(run_json: RunJson, tmp_path: Path) -> None:
+    """The table in the documentation has each key of a report once, and no other."""
+    write(tmp_path / "in", "scan_ssl")
+    told, _ = run_json("convert", "in", "-o", "out", "--workers", 1, "--history", "past")
+    text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    table = text.partition("`--json` prints, for each report:")[2].partition(
+        "\n\nFiles that failed"
+    )[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = [name for cell in cells for name in re.findall("`([a-z0-9_]+)`", cell)]
+    assert sorted(named) == sorted(told["reports"][0])
 
 
 def test_convert_refuses_what_is_no_report(run_json: RunJson, tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:
     return {
         "file": info["file"],
         "type": info["type"],
+        "list": info["list"],
         "day": outcome.info.day.isoformat(),
         "folder": str(report_folder(out, outcome.info)),
         **plain,
