@@ -124,6 +124,21 @@ def test_an_address_is_not_its_own_name(about: Asked) -> None:
     assert (found.subject, found.names) == ("203.0.113.4", ())
 
 
+def test_a_second_file_of_a_day_adds_to_what_was_found(tmp_path: Path) -> None:
+    """A CVE id of the first file is still found; the same file again changes nothing."""
+    first, second = "443/tcp cve-2024-1234", "443/tcp cve-2024-9999"
+    both = f"{first}, {second}"
+    with open_history(tmp_path, "one") as history:
+        for what, kept in ((first, first), (second, both), (first, both), (second, both)):
+            _commit(history, SSL, 0, [("192.0.2.1", "443", what[-1], what, "")])
+            with reading_only(tmp_path) as connection:
+                assert [entry.what for entry in findings_about(connection, "192.0.2.1")] == [kept]
+        _commit(history, SSL, 1, [("192.0.2.1", "443", "c", second, "")])
+        _commit(history, SSL, 0, [("192.0.2.1", "443", "a", first, "")])
+    with reading_only(tmp_path) as connection:
+        assert [entry.what for entry in findings_about(connection, "192.0.2.1")] == [second]
+
+
 def test_the_longest_open_come_first(directory: Path) -> None:
     """Findings of a feed's last report are open, and listed oldest first."""
     with reading_only(directory) as connection:

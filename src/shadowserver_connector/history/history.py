@@ -19,6 +19,7 @@ from shadowserver_connector.history.record import (
     day_number,
     day_of,
     record_of,
+    texts_together,
     with_day,
 )
 from shadowserver_connector.history.verdicts import VERDICTS, Judge
@@ -211,6 +212,11 @@ class _Labels:
             self._known[text] = known
         return known
 
+    def text(self, number: int) -> str:
+        found = self._connection.execute("SELECT text FROM labels WHERE id = ?", (number,))
+        text: str = (found.fetchone() or ("",))[0]
+        return text
+
 
 class _Writer:
     """Writes findings with a day added to what was known about them."""
@@ -231,9 +237,12 @@ class _Writer:
         today = self._today
         record = None if known is None else record_of(known)
         after = with_day(record, today, found.states, known_day=self._known_day)
-        # An older day does not change the text that describes it.
-        if record is None or today >= record.last:
+        # An older day does not change the text that describes it; a second file adds to it.
+        if record is None or today > record.last:
             after.what = self._labels.number(found.what)
+        elif today == record.last:
+            both = texts_together([self._labels.text(record.what), found.what])
+            after.what = self._labels.number(both)
         # A BLOB, because SQLite's integers have 64 bits; as short as it can be.
         seen = after.seen_bits.to_bytes((after.seen_bits.bit_length() + 7) // 8, "little")
         self._rows.append(

@@ -9,7 +9,7 @@ from heapq import merge
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from shadowserver_connector.history.record import shortened, states_of
+from shadowserver_connector.history.record import states_of, texts_together
 from shadowserver_connector.memory_limits import COMPARED_ROWS
 from shadowserver_connector.temporary import as_block, read_blocks, temporary_folder
 
@@ -36,8 +36,8 @@ class ReportedFinding:
     @property
     def what(self) -> str:
         """What was found, of all rows together."""
-        texts = sorted({row[3] for row in self.rows} - {""})
-        return texts[0] if len(texts) == 1 else shortened(", ".join(texts))
+        texts = {row[3] for row in self.rows}
+        return texts.pop() if len(texts) == 1 else texts_together(texts)
 
     @property
     def name(self) -> str:

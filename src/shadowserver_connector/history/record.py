@@ -6,6 +6,7 @@ are further apart than ``WINDOW``. Days are numbers: of days since ``EPOCH``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
@@ -105,6 +106,12 @@ def shortened(what: str) -> str:
     most = LONGEST_WHAT - len(" …")
     whole = what[: most + 1].rpartition(" ")[0].rstrip(",")
     return f"{whole or what[:most]} …"
+
+
+def texts_together(texts: Iterable[str]) -> str:
+    """Return as one what several rows or files say of a finding, each part once."""
+    parts = {part for text in texts for part in text.split(", ")} - {""}
+    return shortened(", ".join(sorted(parts)))
 
 
 def states_of(states: set[bytes]) -> bytes:
