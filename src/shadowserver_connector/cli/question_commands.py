@@ -195,7 +195,9 @@ def _nothing_found(term: str | None, longest: int | None, days: tuple[date, date
     what = f"nothing was reported{of}" if longest is None else f"nothing{of} is open"
     if days is None:
         return f"{what}: the history has no reports"
-    return f"{what} in the reports from {days[0]} to {days[1]}"
+    first, last = days
+    when = f"of {first}" if first == last else f"from {first} to {last}"
+    return f"{what} in the reports {when}"
 
 
 def _finding_row(finding: FindingHistory) -> tuple[object, ...]:
