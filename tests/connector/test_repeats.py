@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -210,6 +211,19 @@ def test_what_is_new_or_changed_is_sent(days: Days) -> None:
     assert ", 10 no longer reported." in text[:300]
     assert "1 new finding, 1 changed, 29 still there, 0 back again, 10 no longer reported" in text
     assert "192.0.2.200" in text.partition("Open longest")[0].partition("Worst new hosts")[2]
+
+
+def test_what_has_changed_is_read_before_what_there_is(days: Days) -> None:
+    """The tables of what is new, open longest and gone come first; a first report has none."""
+    texts = [
+        next(stix["description"] for stix in days.run(rows) if stix["type"] == "report")
+        for rows in (hosts(5), hosts(3) | {"192.0.2.200": "ssl"})
+    ]
+    of_changes = ["Worst new hosts", "Open longest", "No longer reported"]
+    headings = [re.findall("^### (.*)$", text, re.MULTILINE) for text in texts]
+    assert headings[0][:2] == ["Worst hosts", "Findings"]
+    assert headings[1][:5] == [*of_changes, "Worst hosts", "Findings"]
+    assert headings[0][2:] == headings[1][5:]
 
 
 def test_what_is_told_of_a_report_is_what_was_sent(days: Days) -> None:

@@ -66,8 +66,8 @@ def report_text(about: ReportFacts, anomalies: Sequence[str]) -> str:
         *(_changes(statistics, history) if history is not None else ()),
         _guide(statistics, about.file, about.options),
     ]
+    changes = list(_history_tables(history)) if history is not None else []
     rest = [
-        *(_history_tables(history) if history is not None else ()),
         _severities(statistics),
         *_tops(statistics),
         _left_out(statistics, about.options),
@@ -76,7 +76,7 @@ def report_text(about: ReportFacts, anomalies: Sequence[str]) -> str:
         _anomalies(anomalies),
     ]
     file = _file(about.info, about.file, about.options)
-    return _assemble(about, prose, rest, file, REPORT_PREVIEW_CHARACTERS)
+    return _assemble(about, prose, changes, [*rest, file], REPORT_PREVIEW_CHARACTERS)
 
 
 def case_text(about: ReportFacts) -> str:
@@ -91,40 +91,36 @@ def case_text(about: ReportFacts) -> str:
         report_type.about,
         _steps(statistics, about.options),
     ]
-    rest = [
-        *(_history_tables(history) if history is not None else ()),
-        _severities(statistics),
-        _left_out(statistics, about.options),
-    ]
+    changes = list(_history_tables(history)) if history is not None else []
     file = f"File {cell(about.info.file)}, SHA-512 {about.file.sha512}."
-    return _assemble(about, prose, rest, file, CASE_PREVIEW_CHARACTERS)
+    rest = [_severities(statistics), _left_out(statistics, about.options), file]
+    return _assemble(about, prose, changes, rest, CASE_PREVIEW_CHARACTERS)
 
 
 def _assemble(
-    about: ReportFacts, prose: list[str], rest: Sequence[str], file: str, preview: int
+    about: ReportFacts,
+    prose: Sequence[str],
+    changes: Sequence[str],
+    rest: Sequence[str],
+    preview: int,
 ) -> str:
     """Join the blocks of a text: sentences first, then tables, the link last.
 
-    ``preview`` is the number of characters that OpenCTI shows first.
+    The last of ``rest`` says what the file is. ``preview`` is the number of characters that OpenCTI
+    shows first.
     """
     # Every chunk carries this text, in its copy of the Report.
     most = min(MAX_BYTES, about.options.chunk_bytes // 8)
     # Shorter prose needs the line on the file, to keep tables out of what is shown first.
-    if len(_joined(prose)) >= preview:
-        rest, file = [*rest, file], ""
+    if len("\n\n".join(filter(None, prose))) < preview:
+        prose, rest = [*prose, rest[-1]], rest[:-1]
     # At most three quarters: the rest is for the prose and the counts.
     tables = [worst_hosts(about.statistics, most // 4), findings(about.statistics, most // 2)]
     page = _page(about.report_type, about.info)
-    return _joined(_within([*prose, file, page, *tables, *rest], most), last=page)
-
-
-def _joined(blocks: Iterable[str], last: str = "") -> str:
-    kept = [block for block in blocks if block]
-    if last and last in kept:
-        # It was among the first to get room, but is to be read last.
-        kept.remove(last)
-        kept.append(last)
-    return "\n\n".join(kept)
+    # The most important get room first; what has changed is read before what there is.
+    kept = set(_within([*prose, page, *tables, *changes, *rest], most))
+    blocks = [*prose, *changes, *tables, *rest, page]
+    return "\n\n".join(block for block in blocks if block in kept)
 
 
 def _within(blocks: Iterable[str], most: int) -> Iterator[str]:
@@ -182,7 +178,12 @@ def _changes(statistics: RowStatistics, history: HistoryHighlights) -> Iterator[
 
 
 def _history_tables(history: HistoryHighlights) -> Iterator[str]:
-    """Yield tables of what is new, what has been open longest and what is no longer reported."""
+    """Yield tables of what is new, what has been open longest and what is no longer reported.
+
+    There is none without an earlier report: all would be new, and the tables of all have it.
+    """
+    if history.comparison.previous_day is None:
+        return
     yield _hosts("Worst new hosts", "Severity", history.worst_new())
     yield _hosts("Open longest", "First reported", history.open_longest())
     gone = [
