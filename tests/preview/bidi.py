@@ -97,8 +97,7 @@ def chromium(profile: Path) -> Iterator[Session]:
         "binary": _program("chromium"),
         "args": [*_CHROMIUM_ARGUMENTS, f"--user-data-dir={profile}"],
     }
-    with _started([_program("chromedriver", "chromium-driver"), "--port=0"], profile) as said:
-        port = said(r"started successfully on port (\d+)")
+    with _chromedriver(profile) as port:
         wanted = {"webSocketUrl": True, "goog:chromeOptions": options}
         sessions = f"http://127.0.0.1:{port}/session"
         made = _asked("POST", sessions, {"capabilities": {"alwaysMatch": wanted}})
@@ -108,6 +107,25 @@ def chromium(profile: Path) -> Iterator[Session]:
         finally:
             # Returns when the browser has ended, and writes to its profile no more.
             _asked("DELETE", f"{sessions}/{made['sessionId']}")
+
+
+@contextmanager
+def _chromedriver(folder: Path) -> Iterator[str]:
+    """Start chromedriver; yield its port.
+
+    It listens on a port that is free for IPv4, and ends if the same one is not for IPv6.
+    """
+    command = [_program("chromedriver", "chromium-driver"), "--port=0"]
+    for attempts_left in reversed(range(5)):
+        with _started(command, folder) as said:
+            try:
+                port = said(r"started successfully on port (\d+)")
+            except AssertionError as error:
+                if not attempts_left or "Address already in use" not in str(error):
+                    raise
+                continue
+            yield port
+            return
 
 
 @contextmanager
